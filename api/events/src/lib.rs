@@ -1,0 +1,1 @@
+//! The contract between the services: topics, event types, JSON, and the bus both speak it over.

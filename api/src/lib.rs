@@ -1,0 +1,1 @@
+//! The API service: users, posts, comments, subscriptions; an outbox that feeds Kafka.

@@ -1,0 +1,1 @@
+//! A small pure-Rust Kafka client for tools, tests and simulation.

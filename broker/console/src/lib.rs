@@ -1,0 +1,1 @@
+//! Metrics, health and control of an Ottla broker over HTTP.

@@ -1,0 +1,1 @@
+//! The push service: Kafka events become Web Push.
