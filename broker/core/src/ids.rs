@@ -51,6 +51,16 @@ impl ProducerId {
     pub const NONE: ProducerId = ProducerId(-1);
 }
 
+impl ProducerEpoch {
+    /// A batch that is not idempotent.
+    pub const NONE: ProducerEpoch = ProducerEpoch(-1);
+}
+
+impl LeaderEpoch {
+    /// Not known, or not asked about.
+    pub const NONE: LeaderEpoch = LeaderEpoch(-1);
+}
+
 impl Offset {
     /// The offset `count` records further on.
     pub fn plus(self, count: i64) -> Offset {
@@ -59,6 +69,9 @@ impl Offset {
 }
 
 impl Sequence {
+    /// A batch that is not idempotent.
+    pub const NONE: Sequence = Sequence(-1);
+
     /// The sequence `count` records further on, wrapping past 2³¹−1 to 0 as
     /// Kafka's `DefaultRecordBatch.incrementSequence` does.
     pub fn plus(self, count: i32) -> Sequence {

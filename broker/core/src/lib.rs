@@ -15,6 +15,7 @@
 //! The server, recovery, property tests and the simulator all call the same
 //! three functions, so none of them can disagree.
 
+pub mod batch;
 pub mod decision;
 pub mod ids;
 pub mod time;
