@@ -16,6 +16,7 @@
 //! three functions, so none of them can disagree.
 
 pub mod batch;
+pub mod config;
 pub mod decision;
 pub mod ids;
 pub mod time;
