@@ -4,11 +4,18 @@
 //! all, is decided elsewhere.
 
 pub mod attributes;
+pub mod builder;
+pub mod compression;
 pub mod crc;
 pub mod header;
+pub mod record;
+mod varint;
+mod xerial;
 
 pub use attributes::{Attributes, Codec, TimestampType};
+pub use builder::RecordBatchBuilder;
 pub use header::{BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, BatchHeader, HeaderError};
+pub use record::{Record, RecordHeader, records};
 
 /// The whole batches at the front of `bytes`, in order, with their bytes.
 ///
