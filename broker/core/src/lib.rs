@@ -17,6 +17,7 @@
 
 pub mod batch;
 pub mod config;
+pub mod controller;
 pub mod decision;
 pub mod ids;
 pub mod time;

@@ -1,0 +1,215 @@
+//! Changing configuration: AlterConfigs' replacement of everything and
+//! IncrementalAlterConfigs' single steps (KIP-339) are the same decision.
+
+use std::sync::Arc;
+
+use super::image::MetadataImage;
+use super::record::MetadataRecord;
+use crate::config::{
+    BROKER_CONFIGS, ConfigDefinition, ConfigError, Overrides, TOPIC_CONFIGS, find_definition,
+    is_list_config,
+};
+
+/// What a property belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfigResource {
+    /// A topic, by name.
+    Topic(Arc<str>),
+    /// A broker by its id as text; the empty text means every broker.
+    Broker(Arc<str>),
+}
+
+/// One step of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigAlteration {
+    /// The property.
+    pub name: String,
+    /// What to do with it.
+    pub operation: AlterOperation,
+}
+
+/// KIP-339's operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlterOperation {
+    /// Give it this value.
+    Set(String),
+    /// Go back to what applies without it.
+    Delete,
+    /// Add these words to a list.
+    Append(String),
+    /// Take these words from a list.
+    Subtract(String),
+}
+
+/// Why a change was refused. Nothing of it was applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AlterConfigError {
+    /// The topic is not there.
+    #[error("the topic '{0}' does not exist")]
+    UnknownTopic(Arc<str>),
+    /// A name or value is wrong.
+    #[error(transparent)]
+    Invalid(#[from] ConfigError),
+    /// The same property stands twice in one request.
+    #[error("duplicate config keys in one resource: {0}")]
+    Duplicate(String),
+    /// Appending to something that is no list.
+    #[error("can't append or subtract: config {0} is not a list")]
+    NotAList(String),
+}
+
+/// Decides a change of one resource: all of `alterations` or none.
+pub fn decide_alter_configs(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+    alterations: &[ConfigAlteration],
+) -> Result<Vec<MetadataRecord>, AlterConfigError> {
+    refuse_duplicates(alterations)?;
+    let (table, current) = current(image, resource)?;
+    let mut changed = current.clone();
+    for alteration in alterations {
+        apply(table, &current, &mut changed, alteration)?;
+    }
+    let records = alterations.iter().map(|alteration| MetadataRecord::Config {
+        resource: resource.clone(),
+        name: Arc::from(alteration.name.as_str()),
+        value: changed.value(&alteration.name).map(Arc::from),
+    });
+    Ok(records.collect())
+}
+
+fn refuse_duplicates(alterations: &[ConfigAlteration]) -> Result<(), AlterConfigError> {
+    let mut seen = std::collections::BTreeSet::new();
+    match alterations
+        .iter()
+        .find(|alteration| !seen.insert(alteration.name.as_str()))
+    {
+        Some(repeated) => Err(AlterConfigError::Duplicate(repeated.name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn current(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+) -> Result<(&'static [ConfigDefinition], Overrides), AlterConfigError> {
+    match resource {
+        ConfigResource::Topic(name) => {
+            let topic = image.topic(name);
+            let topic = topic.ok_or_else(|| AlterConfigError::UnknownTopic(Arc::clone(name)))?;
+            Ok((TOPIC_CONFIGS, topic.configs.clone()))
+        }
+        ConfigResource::Broker(broker) => Ok((BROKER_CONFIGS, image.broker_configs(broker))),
+    }
+}
+
+fn apply(
+    table: &'static [ConfigDefinition],
+    current: &Overrides,
+    changed: &mut Overrides,
+    alteration: &ConfigAlteration,
+) -> Result<(), AlterConfigError> {
+    let definition = find_definition(table, &alteration.name)?;
+    match &alteration.operation {
+        AlterOperation::Set(value) => changed.set(table, definition.name, value)?,
+        AlterOperation::Delete => changed.remove(definition.name),
+        AlterOperation::Append(words) | AlterOperation::Subtract(words) => {
+            if !is_list_config(definition) {
+                return Err(AlterConfigError::NotAList(alteration.name.clone()));
+            }
+            let old = current
+                .value(definition.name)
+                .or(definition.default)
+                .unwrap_or_default();
+            let append = matches!(alteration.operation, AlterOperation::Append(_));
+            changed.set(table, definition.name, &list_change(old, words, append))?;
+        }
+    }
+    Ok(())
+}
+
+fn list_change(old: &str, words: &str, append: bool) -> String {
+    let split = |text: &str| -> Vec<String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (mut list, words) = (split(old), split(words));
+    if append {
+        for word in words {
+            if !list.contains(&word) {
+                list.push(word);
+            }
+        }
+    } else {
+        list.retain(|word| !words.contains(word));
+    }
+    list.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TopicId;
+
+    fn image() -> MetadataImage {
+        let mut image = MetadataImage::default();
+        image.replay(&MetadataRecord::Topic {
+            name: "t".into(),
+            id: TopicId([1; 16]),
+        });
+        image
+    }
+
+    fn alteration(name: &str, operation: AlterOperation) -> ConfigAlteration {
+        ConfigAlteration {
+            name: name.to_owned(),
+            operation,
+        }
+    }
+
+    fn topic() -> ConfigResource {
+        ConfigResource::Topic("t".into())
+    }
+
+    #[test]
+    fn a_change_is_all_or_nothing() {
+        let good = alteration("retention.ms", AlterOperation::Set("1".into()));
+        let bad = alteration("segment.bytes", AlterOperation::Set("1".into()));
+        let refused = decide_alter_configs(&image(), &topic(), &[good, bad]);
+        assert!(matches!(refused, Err(AlterConfigError::Invalid(_))));
+    }
+
+    #[test]
+    fn list_properties_grow_and_shrink_and_others_do_not() {
+        let mut image = image();
+        let add = alteration("cleanup.policy", AlterOperation::Append("compact".into()));
+        for record in decide_alter_configs(&image, &topic(), &[add]).unwrap() {
+            image.replay(&record);
+        }
+        assert_eq!(
+            image.topic("t").unwrap().configs.value("cleanup.policy"),
+            Some("delete,compact")
+        );
+        let cut = alteration("cleanup.policy", AlterOperation::Subtract("delete".into()));
+        for record in decide_alter_configs(&image, &topic(), &[cut]).unwrap() {
+            image.replay(&record);
+        }
+        assert_eq!(
+            image.topic("t").unwrap().configs.value("cleanup.policy"),
+            Some("compact")
+        );
+        let wrong = alteration("retention.ms", AlterOperation::Append("1".into()));
+        let refused = decide_alter_configs(&image, &topic(), &[wrong]);
+        assert!(matches!(refused, Err(AlterConfigError::NotAList(_))));
+    }
+
+    #[test]
+    fn a_property_named_twice_is_refused() {
+        let set = alteration("retention.ms", AlterOperation::Set("1".into()));
+        let refused = decide_alter_configs(&image(), &topic(), &[set.clone(), set]);
+        assert!(matches!(refused, Err(AlterConfigError::Duplicate(_))));
+    }
+}
