@@ -1,0 +1,223 @@
+//! Where in a segment an offset or a timestamp lies, sparsely, in Kafka's own
+//! two file formats.
+//!
+//! Owns when an entry is made and how the files look. An index is a function
+//! of the batches in front of it, so it can be made again from them, byte for
+//! byte; it is never trusted further than `decode` checked it.
+//!
+//! ```text
+//! .index      relative offset i32 · position i32      last offset of a batch, where that batch begins
+//! .timeindex  timestamp i64 · relative offset i32     largest timestamp so far, last offset of its batch
+//! ```
+
+use ottla_core::batch::BatchHeader;
+use ottla_core::ids::Offset;
+
+const OFFSET_ENTRY_BYTES: usize = 8;
+const TIME_ENTRY_BYTES: usize = 12;
+
+/// Kafka's "no timestamp".
+pub(super) const NO_TIMESTAMP: i64 = -1;
+
+/// Both indexes of one segment, and the largest timestamp in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SegmentIndex {
+    base: Offset,
+    offsets: Vec<OffsetEntry>,
+    times: Vec<TimeEntry>,
+    /// The largest timestamp and the last offset of the first batch that has
+    /// it; [`NO_TIMESTAMP`] when there is none.
+    max_timestamp_ms: i64,
+    offset_of_max: Offset,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OffsetEntry {
+    relative: u32,
+    position: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct TimeEntry {
+    timestamp_ms: i64,
+    relative: u32,
+}
+
+impl SegmentIndex {
+    /// The index of a segment without batches.
+    pub fn new(base: Offset) -> Self {
+        SegmentIndex {
+            base,
+            offsets: Vec::new(),
+            times: Vec::new(),
+            max_timestamp_ms: NO_TIMESTAMP,
+            offset_of_max: base,
+        }
+    }
+
+    /// Takes notice of a batch that lies at `position`, making an entry when
+    /// more than `interval_bytes` lie between it and the last one.
+    pub fn note(&mut self, batch: &BatchHeader, position: u32, interval_bytes: u32) {
+        if batch.max_timestamp_ms > self.max_timestamp_ms {
+            self.max_timestamp_ms = batch.max_timestamp_ms;
+            self.offset_of_max = batch.last_offset();
+        }
+        let last = self.offsets.last().map_or(0, |entry| entry.position);
+        if position - last > interval_bytes {
+            self.offsets.push(OffsetEntry {
+                relative: self.relative(batch.last_offset()),
+                position,
+            });
+            self.note_time();
+        }
+    }
+
+    /// Makes the last time entry, which tells a closed segment's largest
+    /// timestamp.
+    pub fn close(&mut self) {
+        self.note_time();
+    }
+
+    /// A position at or before the batch that holds `offset`, where a batch
+    /// begins.
+    pub fn position_for(&self, offset: Offset) -> u32 {
+        let after = self
+            .offsets
+            .partition_point(|entry| self.absolute(entry.relative) <= offset);
+        match after.checked_sub(1) {
+            Some(at) => self.offsets[at].position,
+            None => 0,
+        }
+    }
+
+    /// An offset at or before the first batch with a timestamp of at least
+    /// `timestamp_ms`.
+    pub fn offset_before(&self, timestamp_ms: i64) -> Offset {
+        let after = self
+            .times
+            .partition_point(|entry| entry.timestamp_ms <= timestamp_ms);
+        match after.checked_sub(1) {
+            Some(at) => self.absolute(self.times[at].relative),
+            None => self.base,
+        }
+    }
+
+    /// The largest timestamp and the last offset of the first batch with it.
+    pub fn max_timestamp(&self) -> Option<(Offset, i64)> {
+        (self.max_timestamp_ms > NO_TIMESTAMP)
+            .then_some((self.offset_of_max, self.max_timestamp_ms))
+    }
+
+    /// Whether the files may not take another entry (`segment.index.bytes`);
+    /// one time entry is kept free for `close`.
+    pub fn is_full(&self, index_bytes_max: u32) -> bool {
+        let limit = index_bytes_max as usize;
+        self.offsets.len() >= limit / OFFSET_ENTRY_BYTES
+            || self.times.len() + 1 >= limit / TIME_ENTRY_BYTES
+    }
+
+    /// The `.index` file.
+    pub fn offset_file(&self) -> Vec<u8> {
+        let mut file = Vec::with_capacity(self.offsets.len() * OFFSET_ENTRY_BYTES);
+        for entry in &self.offsets {
+            file.extend_from_slice(&entry.relative.to_be_bytes());
+            file.extend_from_slice(&entry.position.to_be_bytes());
+        }
+        file
+    }
+
+    /// The `.timeindex` file.
+    pub fn time_file(&self) -> Vec<u8> {
+        let mut file = Vec::with_capacity(self.times.len() * TIME_ENTRY_BYTES);
+        for entry in &self.times {
+            file.extend_from_slice(&entry.timestamp_ms.to_be_bytes());
+            file.extend_from_slice(&entry.relative.to_be_bytes());
+        }
+        file
+    }
+
+    /// Reads both files of a segment of `log_bytes` bytes. `None` when they
+    /// cannot be the index of such a segment.
+    pub fn decode(base: Offset, offsets: &[u8], times: &[u8], log_bytes: u64) -> Option<Self> {
+        let offsets = decode_offsets(offsets, log_bytes)?;
+        let times = decode_times(times)?;
+        let mut index = SegmentIndex {
+            offsets,
+            times,
+            ..SegmentIndex::new(base)
+        };
+        if let Some(last) = index.times.last() {
+            index.max_timestamp_ms = last.timestamp_ms;
+            index.offset_of_max = index.absolute(last.relative);
+        }
+        Some(index)
+    }
+
+    fn note_time(&mut self) {
+        let last = self
+            .times
+            .last()
+            .map_or(NO_TIMESTAMP, |entry| entry.timestamp_ms);
+        if self.max_timestamp_ms > last {
+            self.times.push(TimeEntry {
+                timestamp_ms: self.max_timestamp_ms,
+                relative: self.relative(self.offset_of_max),
+            });
+        }
+    }
+
+    fn relative(&self, offset: Offset) -> u32 {
+        u32::try_from(offset.0 - self.base.0)
+            .expect("a segment rolls before an offset is 2^31 from its base")
+    }
+
+    fn absolute(&self, relative: u32) -> Offset {
+        self.base.plus(i64::from(relative))
+    }
+}
+
+fn decode_offsets(file: &[u8], log_bytes: u64) -> Option<Vec<OffsetEntry>> {
+    let (entries, rest) = file.as_chunks::<OFFSET_ENTRY_BYTES>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut decoded: Vec<OffsetEntry> = Vec::with_capacity(entries.len());
+    for &[a, b, c, d, e, f, g, h] in entries {
+        let entry = OffsetEntry {
+            relative: u32::from_be_bytes([a, b, c, d]),
+            position: u32::from_be_bytes([e, f, g, h]),
+        };
+        let follows = decoded
+            .last()
+            .is_none_or(|last| last.relative < entry.relative && last.position < entry.position);
+        let fits = entry.relative <= i32::MAX as u32 && u64::from(entry.position) < log_bytes;
+        if !follows || !fits {
+            return None;
+        }
+        decoded.push(entry);
+    }
+    Some(decoded)
+}
+
+fn decode_times(file: &[u8]) -> Option<Vec<TimeEntry>> {
+    let (entries, rest) = file.as_chunks::<TIME_ENTRY_BYTES>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut decoded: Vec<TimeEntry> = Vec::with_capacity(entries.len());
+    for &[a, b, c, d, e, f, g, h, i, j, k, l] in entries {
+        let entry = TimeEntry {
+            timestamp_ms: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            relative: u32::from_be_bytes([i, j, k, l]),
+        };
+        let follows = decoded.last().is_none_or(|last| {
+            last.timestamp_ms < entry.timestamp_ms && last.relative < entry.relative
+        });
+        let fits = entry.relative <= i32::MAX as u32 && entry.timestamp_ms > NO_TIMESTAMP;
+        if !follows || !fits {
+            return None;
+        }
+        decoded.push(entry);
+    }
+    Some(decoded)
+}

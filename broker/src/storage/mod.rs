@@ -1,0 +1,90 @@
+//! Where batches live: segments in memory or on disk, read back byte for byte.
+//!
+//! Owns the files of partitions, their recovery after a crash, and the threads
+//! that sync and tidy up. It never decides what may be appended, never assigns
+//! an offset and never changes a byte of a batch.
+//!
+//! ```text
+//! Partition (its mutex) ── Log ──┬─ Segment … Segment (active)     bytes and indexes
+//!                                ├─ Tail       the newest bytes, refcounted
+//!                                └─ Durability what is written, what is synced
+//!      Storage ── Disk (file · memory) · syncing thread · checkpoints · folder lock
+//! ```
+
+mod chunks;
+mod config;
+mod error;
+mod index;
+mod log;
+mod memory;
+mod read;
+mod segment;
+mod store;
+mod walk;
+
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub(crate) use config::LogConfig;
+pub(crate) use error::{ReadError, StorageError};
+pub(crate) use log::Log;
+pub(crate) use read::{ReadPlan, Records};
+pub(crate) use store::Storage;
+
+/// What a partition's log needs of a disk. Paths are relative to its root and
+/// use `/`; nothing here is asynchronous, callers choose the thread.
+pub(crate) trait Disk: Send + Sync + fmt::Debug {
+    /// Opens an existing file to read and write.
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file to read and write, making it empty if it is there.
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>>;
+    /// The names in a folder, in no order; none when the folder is missing.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    /// Makes a folder; one that is there already is fine.
+    fn create_folder(&self, folder: &str) -> io::Result<()>;
+    /// Renames a file or folder, replacing a file of that name.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file; one that is gone already is fine.
+    fn remove(&self, path: &str) -> io::Result<()>;
+    /// Removes a folder and what is in it; one that is gone already is fine.
+    fn remove_folder(&self, folder: &str) -> io::Result<()>;
+    /// Makes the names in a folder as durable as `DiskFile::sync` makes bytes.
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Names this start of the operating system: files written under the same
+    /// boot have lost nothing but with it. `None` where it cannot be told.
+    fn boot_id(&self) -> Option<String>;
+    /// Whether every byte is in memory: reads never block, and nothing gains
+    /// by syncing or by keeping a second copy.
+    fn is_memory(&self) -> bool;
+}
+
+/// One open file of a [`Disk`].
+pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
+    /// Bytes in the file, without what was only reserved.
+    fn size(&self) -> io::Result<u64>;
+    /// Writes all of `bytes` at `position`, at most the file's size. Bytes that
+    /// lay behind the end of the write must not be relied on. After an error any
+    /// part may have been written.
+    fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Up to `length` bytes from `position`: fewer only where the file ends.
+    /// Pieces follow one another and are shared, not copied, where that is
+    /// possible.
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Vec<Bytes>>;
+    /// Cuts the file to `size` bytes and gives back what was reserved behind.
+    fn truncate(&self, size: u64) -> io::Result<()>;
+    /// Returns once the bytes and the size would survive a power cut.
+    fn sync(&self) -> io::Result<()>;
+    /// Takes disk space up to `size` bytes without changing the file's size. A
+    /// hint: where it is not supported nothing happens.
+    fn reserve(&self, size: u64) -> io::Result<()>;
+    /// When the file was last written, Unix milliseconds.
+    fn modified_ms(&self) -> io::Result<i64>;
+}

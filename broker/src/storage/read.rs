@@ -1,0 +1,122 @@
+//! Reading in two steps: planned under the partition's lock, done outside it.
+//!
+//! Owns the plan. Appends, rolls and deletions between the two steps are
+//! harmless: a plan holds on to what it needs, and sees whole batches only.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use ottla_core::ids::Offset;
+
+use super::StorageError;
+use super::segment::Segment;
+use super::walk::{Walked, Wanted, take_batches};
+
+/// Which bytes a read will return.
+#[derive(Debug)]
+pub(crate) struct ReadPlan {
+    wanted: Wanted,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// There is nothing to read.
+    Nothing,
+    /// Pieces of the newest bytes; the log ended at `end`.
+    Tail { pieces: Vec<Bytes>, end: Offset },
+    /// The segment to look in, and those behind it in case compaction left
+    /// nothing from the offset on.
+    Segments {
+        first: Arc<Segment>,
+        rest: Vec<Arc<Segment>>,
+    },
+}
+
+impl ReadPlan {
+    pub(super) fn nothing(wanted: Wanted) -> Self {
+        let source = Source::Nothing;
+        ReadPlan { wanted, source }
+    }
+
+    pub(super) fn tail(wanted: Wanted, pieces: Vec<Bytes>, end: Offset) -> Self {
+        let source = Source::Tail { pieces, end };
+        ReadPlan { wanted, source }
+    }
+
+    pub(super) fn segments(wanted: Wanted, first: Arc<Segment>, rest: Vec<Arc<Segment>>) -> Self {
+        let source = Source::Segments { first, rest };
+        ReadPlan { wanted, source }
+    }
+
+    /// Whether `read` returns without waiting for a disk. If not, call it on a
+    /// thread that may block.
+    pub fn is_immediate(&self) -> bool {
+        match &self.source {
+            Source::Nothing | Source::Tail { .. } => true,
+            Source::Segments { first, .. } => first.is_memory(),
+        }
+    }
+
+    /// The batches, whole and as they were appended. None of them is missing
+    /// between the first and the last; how many there are is up to the sizes.
+    pub fn read(self) -> Result<Records, StorageError> {
+        match self.source {
+            Source::Nothing => Ok(Records::default()),
+            Source::Tail { pieces, end } => match take_batches(pieces, &self.wanted, Some(end)) {
+                Walked::Took(pieces) => Ok(Records::new(pieces)),
+                _ => Ok(Records::default()),
+            },
+            Source::Segments { first, rest } => {
+                for segment in std::iter::once(first).chain(rest) {
+                    if let Some(pieces) = segment.read(&self.wanted)? {
+                        return Ok(Records::new(pieces));
+                    }
+                }
+                Ok(Records::default())
+            }
+        }
+    }
+}
+
+/// Whole batches that follow one another, in one or more pieces; a piece never
+/// begins or ends inside of a batch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
+    pieces: Vec<Bytes>,
+    size_bytes: usize,
+}
+
+impl Records {
+    fn new(pieces: Vec<Bytes>) -> Self {
+        let size_bytes = pieces.iter().map(Bytes::len).sum();
+        Records { pieces, size_bytes }
+    }
+
+    /// Bytes in all pieces.
+    pub fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    /// Whether there is no batch.
+    pub fn is_empty(&self) -> bool {
+        self.size_bytes == 0
+    }
+
+    /// The pieces, to be written one after the other.
+    pub fn into_pieces(self) -> Vec<Bytes> {
+        self.pieces
+    }
+
+    /// All in one piece: copied, unless it is one already.
+    pub fn into_bytes(mut self) -> Bytes {
+        if self.pieces.len() < 2 {
+            return self.pieces.pop().unwrap_or_default();
+        }
+        let mut joined = BytesMut::with_capacity(self.size_bytes);
+        for piece in &self.pieces {
+            joined.extend_from_slice(piece);
+        }
+        joined.freeze()
+    }
+}
