@@ -1,1 +1,15 @@
 //! A small Kafka-compatible broker that embeds in any Rust program or test.
+//!
+//! ```text
+//! socket ─ frame ─ guard ─ table ─ handler ─┬─ decide (ottla-core, pure)
+//!  wire/    wire/   wire/   apis/   apis/   ├─ write   storage/
+//!  server/                                  ├─ replay (ottla-core, pure)
+//!                                           └─ reply now, or park a ticket   node/
+//! ```
+
+mod apis;
+mod config;
+mod node;
+mod server;
+mod storage;
+mod wire;

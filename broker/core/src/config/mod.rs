@@ -12,5 +12,5 @@ mod values;
 
 pub use broker::{BROKER_CONFIGS, BrokerConfigs};
 pub use definition::{ConfigDefinition, ConfigError, ConfigKind, find_definition};
-pub use topic::{CompressionType, TOPIC_CONFIGS, TimestampType, TopicConfig, is_list_config};
+pub use topic::{TOPIC_CONFIGS, TopicConfig, is_list_config};
 pub use values::{ConfigSource, ConfigValue, Overrides};

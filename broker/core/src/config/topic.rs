@@ -3,6 +3,7 @@
 use super::broker::BrokerConfigs;
 use super::definition::{ConfigDefinition, ConfigKind, find_definition, list_words};
 use super::values::{ConfigSource, ConfigValue, Overrides};
+use crate::batch::{Codec, TimestampType};
 
 const MS_PER_HOUR: i64 = 3_600_000;
 const MS_PER_MINUTE: i64 = 60_000;
@@ -266,32 +267,6 @@ pub fn is_list_config(definition: &ConfigDefinition) -> bool {
     matches!(definition.kind, ConfigKind::List | ConfigKind::ListOf(_))
 }
 
-/// Whose clock a record's timestamp comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's.
-    CreateTime,
-    /// The broker's, when it appends.
-    LogAppendTime,
-}
-
-/// How a topic wants its batches compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompressionType {
-    /// As the producer sent them.
-    Producer,
-    /// Not at all.
-    Uncompressed,
-    /// gzip
-    Gzip,
-    /// Snappy in xerial framing.
-    Snappy,
-    /// LZ4 frames.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-}
-
 /// What applies to the partitions of one topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
@@ -299,8 +274,8 @@ pub struct TopicConfig {
     pub cleanup_delete: bool,
     /// `cleanup.policy` has `compact`: records need keys.
     pub cleanup_compact: bool,
-    /// What to store, whatever the producer sent.
-    pub compression_type: CompressionType,
+    /// The codec to store batches in; `None`: as the producer sent them.
+    pub compression_type: Option<Codec>,
     /// How long tombstones stay readable.
     pub delete_retention_ms: i64,
     /// How long a deleted segment's files stay.
@@ -420,14 +395,14 @@ fn parse<N: std::str::FromStr + Default>(text: &str) -> N {
     text.trim().parse().unwrap_or_default()
 }
 
-fn compression_type(text: &str) -> CompressionType {
+fn compression_type(text: &str) -> Option<Codec> {
     match text {
-        "uncompressed" => CompressionType::Uncompressed,
-        "gzip" => CompressionType::Gzip,
-        "snappy" => CompressionType::Snappy,
-        "lz4" => CompressionType::Lz4,
-        "zstd" => CompressionType::Zstd,
-        _ => CompressionType::Producer,
+        "uncompressed" => Some(Codec::None),
+        "gzip" => Some(Codec::Gzip),
+        "snappy" => Some(Codec::Snappy),
+        "lz4" => Some(Codec::Lz4),
+        "zstd" => Some(Codec::Zstd),
+        _ => None,
     }
 }
 

@@ -1,0 +1,204 @@
+//! THE TABLE: API key → versions → handler, and what a handler sees and says.
+//!
+//! To add an API: its file here, and its row in [`TABLE`]. ApiVersions,
+//! dispatch, metric names, the conformance loops and
+//! `docs/protocol-support.md` all read the table.
+//!
+//! A handler authorises, translates to the core's plain types, asks the core
+//! and translates back; it decides nothing. It is synchronous: what cannot be
+//! answered yet becomes [`Answer::Later`].
+
+mod api_versions;
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use ottla_core::time::Now;
+
+use crate::node::Node;
+
+pub(crate) use api_versions::unsupported_version;
+
+pub(crate) const API_VERSIONS_KEY: i16 = ApiKey::ApiVersions as i16;
+
+/// One API this broker serves.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) key: ApiKey,
+    /// The oldest version ApiVersions names. Differs from `min_version` for
+    /// Produce alone: old librdkafka wants to see 0 there (KAFKA-18659).
+    pub(crate) advertised_min_version: i16,
+    pub(crate) min_version: i16,
+    pub(crate) max_version: i16,
+    pub(crate) body: Body,
+    pub(crate) handle: Handler,
+}
+
+/// Who proves that the counts in a request body can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// The frame guard, before the crate's decoder sees a byte.
+    Guarded,
+    /// The handler's own parser, on the hot path.
+    ByHand,
+}
+
+/// Answers one request. `body` is what follows the request header.
+pub(crate) type Handler = fn(&Arc<Node>, &RequestContext, BytesMut) -> Result<Answer, Malformed>;
+
+impl Row {
+    /// Whether requests of this version are served.
+    pub(crate) fn serves(&self, api_version: i16) -> bool {
+        (self.min_version..=self.max_version).contains(&api_version)
+    }
+}
+
+const fn row(key: ApiKey, min_version: i16, max_version: i16, handle: Handler) -> Row {
+    Row {
+        key,
+        advertised_min_version: min_version,
+        min_version,
+        max_version,
+        body: Body::Guarded,
+        handle,
+    }
+}
+
+/// Every API, by key. Ranges are those of Kafka 4.1, the release whose schemas
+/// the `kafka-protocol` crate carries (`request ∩ response`).
+pub(crate) static TABLE: &[Row] = &[row(ApiKey::ApiVersions, 0, 4, api_versions::handle)];
+
+/// The row of an API key as it came over the wire.
+pub(crate) fn find(api_key: i16) -> Option<&'static Row> {
+    let position = TABLE
+        .binary_search_by_key(&api_key, |row| row.key as i16)
+        .ok()?;
+    Some(&TABLE[position])
+}
+
+/// What a handler knows about the request besides its body.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) api_key: i16,
+    pub(crate) api_version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Option<StrBytes>,
+    /// Who asks.
+    pub(crate) peer: SocketAddr,
+    /// The address of ours that they reached.
+    pub(crate) local: SocketAddr,
+    /// Both clocks, read once when the request was parsed.
+    pub(crate) now: Now,
+}
+
+/// A response body: a head of its own and record bytes that are passed on
+/// without a copy. The connection writes length and response header in front.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    pub(crate) head: BytesMut,
+    /// Follow the head in order.
+    pub(crate) chunks: Vec<Bytes>,
+}
+
+impl Reply {
+    /// A reply without record bytes.
+    pub(crate) fn of(head: BytesMut) -> Reply {
+        Reply {
+            head,
+            chunks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.head.len() + self.chunks.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// When the reply to a request leaves.
+pub(crate) enum Answer {
+    /// At once, behind the replies before it.
+    Ready(Reply),
+    /// When the future resolves. The connection goes on deciding the next
+    /// frames; replies keep their order. Dropped with the connection.
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    /// Never: the client asked for no reply (acks=0).
+    Nothing,
+}
+
+impl Answer {
+    /// Encodes `response` as the version the request came in.
+    pub(crate) fn ready(context: &RequestContext, response: &impl Encodable) -> Answer {
+        Answer::Ready(encode(context, response))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Answer::Ready(_) => "Ready",
+            Answer::Later(_) => "Later",
+            Answer::Nothing => "Nothing",
+        })
+    }
+}
+
+/// The request's bytes are not a request of that API and version. The
+/// connection is closed: what follows on it cannot be trusted either.
+#[derive(Debug, thiserror::Error)]
+#[error("malformed request body: {0}")]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// Decodes a body that the guard has passed.
+pub(crate) fn decode<Request: Decodable>(
+    context: &RequestContext,
+    body: BytesMut,
+) -> Result<Request, Malformed> {
+    let mut body = body.freeze();
+    Request::decode(&mut body, context.api_version).map_err(|error| Malformed(error.to_string()))
+}
+
+/// Encodes a response body as the version the request came in.
+pub(crate) fn encode(context: &RequestContext, response: &impl Encodable) -> Reply {
+    encode_as(context.api_version, response)
+}
+
+/// Encodes a response body as `version`.
+pub(crate) fn encode_as(version: i16, response: &impl Encodable) -> Reply {
+    let mut head = BytesMut::new();
+    response.encode(&mut head, version).expect(
+        "a handler fills only fields that the version has, and the table bounds the version",
+    );
+    Reply::of(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_by_key_and_every_row_is_found() {
+        assert!(TABLE.is_sorted_by(|left, right| (left.key as i16) < (right.key as i16)));
+        for row in TABLE {
+            assert_eq!(find(row.key as i16).map(|found| found.key), Some(row.key));
+        }
+        assert!(find(-1).is_none());
+    }
+
+    #[test]
+    fn no_row_goes_beyond_what_the_crate_can_decode_and_encode() {
+        for row in TABLE {
+            let known = row.key.valid_versions();
+            assert!(
+                known.min <= row.min_version && row.max_version <= known.max,
+                "{:?}",
+                row.key
+            );
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One connection, run to completion on its own task.
+//!
+//! ```text
+//! read ─► whole frames ─► dispatch ─┬─ ready ─► outbox ─► one write ─► wait
+//!                                   └─ later ─► pending, in order
+//! ```
+//!
+//! Everything that can be answered is answered and written before the task
+//! waits. A reply that has to wait holds back the replies behind it, never the
+//! decisions. Dropping the connection drops its pending answers, and with them
+//! whatever they wait for.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::dispatch::{Refusal, dispatch};
+use super::outbox::{Outbox, ReplyTo};
+use crate::apis::{Answer, Reply};
+use crate::node::Node;
+use crate::wire::frame::{FrameBuffer, FrameError};
+
+/// Requests decided but not answered; beyond it the connection stops reading.
+const PENDING_MAX: usize = 1_000;
+/// A peer that takes nothing for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why a connection ended before its peer closed it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectionError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("the stream ended inside a frame")]
+    Cut,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("{0}")]
+    Refused(String),
+    #[error("no request for connections.max.idle.ms")]
+    Idle,
+    #[error("the peer took no byte for {} s", WRITE_TIMEOUT.as_secs())]
+    SlowReader,
+}
+
+impl From<Refusal> for ConnectionError {
+    fn from(refusal: Refusal) -> Self {
+        ConnectionError::Refused(refusal.to_string())
+    }
+}
+
+/// A reply that still has to leave, or nothing where the client wants none.
+enum Pending {
+    Ready(Reply),
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+struct Connection<S> {
+    node: Arc<Node>,
+    stream: S,
+    peer: SocketAddr,
+    local: SocketAddr,
+    inbox: FrameBuffer,
+    pending: VecDeque<(ReplyTo, Pending)>,
+    outbox: Outbox,
+}
+
+/// Serves `stream` until the peer closes it or breaks the protocol.
+pub(crate) async fn serve<S>(
+    node: Arc<Node>,
+    stream: S,
+    peer: SocketAddr,
+    local: SocketAddr,
+) -> Result<(), ConnectionError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let inbox = FrameBuffer::new(node.config.request_bytes_max);
+    let (pending, outbox) = (VecDeque::new(), Outbox::default());
+    Connection {
+        node,
+        stream,
+        peer,
+        local,
+        inbox,
+        pending,
+        outbox,
+    }
+    .run()
+    .await
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    async fn run(&mut self) -> Result<(), ConnectionError> {
+        loop {
+            let refused = self.decide_whole_frames().err();
+            // What was decided before a broken frame is still answered.
+            self.flush().await?;
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            if !self.wait().await? {
+                return if self.inbox.is_inside_frame() {
+                    Err(ConnectionError::Cut)
+                } else {
+                    Ok(())
+                };
+            }
+        }
+    }
+
+    fn decide_whole_frames(&mut self) -> Result<(), ConnectionError> {
+        while self.pending.len() < PENDING_MAX {
+            let Some(frame) = self.inbox.next_frame()? else {
+                return Ok(());
+            };
+            let (to, answer) = dispatch(&self.node, self.peer, self.local, frame)?;
+            match answer {
+                Answer::Ready(reply) if self.pending.is_empty() => self.outbox.push(to, reply),
+                Answer::Ready(reply) => self.pending.push_back((to, Pending::Ready(reply))),
+                Answer::Later(reply) => self.pending.push_back((to, Pending::Later(reply))),
+                Answer::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), ConnectionError> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let written = tokio::time::timeout(WRITE_TIMEOUT, self.outbox.flush(&mut self.stream));
+        written
+            .await
+            .map_err(|_| ConnectionError::SlowReader)?
+            .map_err(ConnectionError::Io)
+    }
+
+    /// Waits for bytes or for the first pending reply, whichever comes first.
+    /// False when the peer has closed its side and nothing is owed to it.
+    async fn wait(&mut self) -> Result<bool, ConnectionError> {
+        if self.pending.is_empty() {
+            let idle = self.node.config.connections_idle_max;
+            let read = self.stream.read_buf(self.inbox.for_reading());
+            let read = tokio::time::timeout(idle, read).await;
+            return Ok(read.map_err(|_| ConnectionError::Idle)?? > 0);
+        }
+        let may_read = self.pending.len() < PENDING_MAX;
+        tokio::select! {
+            biased;
+            () = settle_front(&mut self.pending, &mut self.outbox) => Ok(true),
+            read = self.stream.read_buf(self.inbox.for_reading()), if may_read => Ok(read? > 0),
+        }
+    }
+}
+
+/// Moves every reply that is ready, from the front on, to the outbox; pending
+/// until there is at least one. Cancel-safe: nothing is taken and not moved.
+async fn settle_front(pending: &mut VecDeque<(ReplyTo, Pending)>, outbox: &mut Outbox) {
+    poll_fn(|task| {
+        let mut moved = false;
+        while let Some((_, front)) = pending.front_mut() {
+            let Poll::Ready(reply) = poll_reply(front, task) else {
+                break;
+            };
+            if let Some((to, _)) = pending.pop_front() {
+                outbox.push(to, reply);
+            }
+            moved = true;
+        }
+        if moved {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+fn poll_reply(pending: &mut Pending, task: &mut Context<'_>) -> Poll<Reply> {
+    match pending {
+        Pending::Ready(reply) => Poll::Ready(std::mem::take(reply)),
+        Pending::Later(reply) => reply.as_mut().poll(task),
+    }
+}

@@ -1,0 +1,81 @@
+//! From a frame to an answer: header, table, versions, guard, handler.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::outbox::ReplyTo;
+use crate::apis::{self, Answer, Body, Malformed, RequestContext, Row};
+use crate::node::Node;
+use crate::wire::guard::{self, GuardError};
+use crate::wire::header::{HeaderError, RequestHeader};
+
+/// Why a connection is closed after a frame: nothing after it can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("the api key {api_key} is not served here")]
+    UnknownApi { api_key: i16 },
+    #[error("version {api_version} of {name} is not served here; ask ApiVersions for the range")]
+    UnknownVersion { name: String, api_version: i16 },
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+/// Decides one frame. The answer goes to the client named by [`ReplyTo`].
+pub(super) fn dispatch(
+    node: &Arc<Node>,
+    peer: SocketAddr,
+    local: SocketAddr,
+    mut frame: BytesMut,
+) -> Result<(ReplyTo, Answer), Refusal> {
+    let header = RequestHeader::split_from(&mut frame)?;
+    let row = apis::find(header.api_key).ok_or(Refusal::UnknownApi {
+        api_key: header.api_key,
+    })?;
+    if !row.serves(header.api_version) {
+        return unsupported_version(row, &header);
+    }
+    let to = reply_to(&header, header.api_version);
+    let context = RequestContext {
+        api_key: header.api_key,
+        api_version: header.api_version,
+        correlation_id: header.correlation_id,
+        client_id: header.client_id,
+        peer,
+        local,
+        now: node.clock.now(),
+    };
+    if row.body == Body::Guarded {
+        guard::check(context.api_key, context.api_version, &frame)?;
+    }
+    let answer = (row.handle)(node, &context, frame)?;
+    Ok((to, answer))
+}
+
+/// KIP-511: ApiVersions alone is answered, at version 0; for any other API
+/// Kafka closes the connection.
+fn unsupported_version(row: &Row, header: &RequestHeader) -> Result<(ReplyTo, Answer), Refusal> {
+    if row.key as i16 == apis::API_VERSIONS_KEY && header.api_version > row.max_version {
+        return Ok((
+            reply_to(header, 0),
+            Answer::Ready(apis::unsupported_version()),
+        ));
+    }
+    Err(Refusal::UnknownVersion {
+        name: format!("{:?}", row.key),
+        api_version: header.api_version,
+    })
+}
+
+fn reply_to(header: &RequestHeader, api_version: i16) -> ReplyTo {
+    ReplyTo {
+        api_key: header.api_key,
+        api_version,
+        correlation_id: header.correlation_id,
+    }
+}

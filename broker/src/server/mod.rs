@@ -1,0 +1,7 @@
+//! Sockets in, replies out: accepts connections, cuts frames, calls the table,
+//! keeps replies in order. Knows no API.
+
+pub(crate) mod connection;
+mod dispatch;
+pub(crate) mod listener;
+mod outbox;

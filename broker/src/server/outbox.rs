@@ -1,0 +1,164 @@
+//! What a connection still has to write.
+//!
+//! Small replies are gathered into one buffer, so that the acknowledgements of
+//! a burst leave in one write; record bytes are passed on without a copy.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use crate::apis::Reply;
+use crate::wire::frame::LENGTH_BYTES;
+use crate::wire::header::{put_response_header, response_header_bytes};
+
+/// A chunk below this is copied: cheaper than a slice of its own in the write.
+const COPY_BYTES_MAX: usize = 4 << 10;
+/// Slices handed to one vectored write.
+const SLICES_MAX: usize = 64;
+/// The gathering buffer is given back when one burst made it larger than this.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
+/// Replies on their way out, in order.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    sealed: VecDeque<Bytes>,
+    gathering: BytesMut,
+}
+
+/// What the response header of a reply needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReplyTo {
+    pub(super) api_key: i16,
+    pub(super) api_version: i16,
+    pub(super) correlation_id: i32,
+}
+
+impl Outbox {
+    /// Queues a reply behind the others.
+    pub(super) fn push(&mut self, to: ReplyTo, reply: Reply) {
+        let header_bytes = response_header_bytes(to.api_key, to.api_version);
+        let length = header_bytes + reply.len_bytes();
+        let length = i32::try_from(length)
+            .expect("no reply is longer than fetch.max.bytes and one batch, far below 2 GiB");
+        self.gathering
+            .reserve(LENGTH_BYTES + header_bytes + reply.head.len());
+        self.gathering.extend_from_slice(&length.to_be_bytes());
+        put_response_header(
+            &mut self.gathering,
+            to.api_key,
+            to.api_version,
+            to.correlation_id,
+        );
+        self.push_bytes(reply.head.freeze());
+        for chunk in reply.chunks {
+            self.push_bytes(chunk);
+        }
+    }
+
+    fn push_bytes(&mut self, bytes: Bytes) {
+        if bytes.len() <= COPY_BYTES_MAX {
+            self.gathering.extend_from_slice(&bytes);
+        } else {
+            self.seal();
+            self.sealed.push_back(bytes);
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.gathering.is_empty() {
+            self.sealed.push_back(self.gathering.split().freeze());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sealed.is_empty() && self.gathering.is_empty()
+    }
+
+    /// Writes all of it. Not cancel-safe: a connection that gives up in the
+    /// middle has to be closed.
+    pub(super) async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        if self.sealed.is_empty() {
+            stream.write_all(&self.gathering).await?;
+            self.gathering.clear();
+            if self.gathering.capacity() > KEPT_BYTES_MAX {
+                self.gathering = BytesMut::new();
+            }
+        } else {
+            self.seal();
+            self.flush_sealed(stream).await?;
+        }
+        stream.flush().await
+    }
+
+    async fn flush_sealed<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+        while !self.sealed.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut used = 0;
+            for (slice, bytes) in slices.iter_mut().zip(&self.sealed) {
+                *slice = IoSlice::new(bytes);
+                used += 1;
+            }
+            match stream.write_vectored(&slices[..used]).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => self.advance(written),
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.sealed.front_mut() {
+            if front.len() > written {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.sealed.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn replies_leave_in_order_whatever_their_size_and_however_small_the_pipe() {
+        let to = |correlation_id| ReplyTo {
+            api_key: 3,
+            api_version: 0,
+            correlation_id,
+        };
+        let mut outbox = Outbox::default();
+        let mut expected = Vec::new();
+        for (correlation_id, chunk_bytes) in [(1, 0), (2, 10_000), (3, 1), (4, 70_000)] {
+            let chunk = Bytes::from(vec![correlation_id as u8; chunk_bytes]);
+            let head = BytesMut::from(&b"head"[..]);
+            expected.extend_from_slice(&(8 + chunk_bytes as i32).to_be_bytes());
+            expected.extend_from_slice(&i32::to_be_bytes(correlation_id));
+            expected.extend_from_slice(b"head");
+            expected.extend_from_slice(&chunk);
+            outbox.push(
+                to(correlation_id),
+                Reply {
+                    head,
+                    chunks: vec![chunk],
+                },
+            );
+        }
+        let (mut here, mut there) = tokio::io::duplex(100);
+        let reading = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            there.read_to_end(&mut bytes).await.unwrap();
+            bytes
+        });
+        outbox.flush(&mut here).await.unwrap();
+        assert!(outbox.is_empty());
+        drop(here);
+        assert_eq!(reading.await.unwrap(), expected);
+    }
+}
