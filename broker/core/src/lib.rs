@@ -20,4 +20,5 @@ pub mod config;
 pub mod controller;
 pub mod decision;
 pub mod ids;
+pub mod partition;
 pub mod time;

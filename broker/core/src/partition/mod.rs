@@ -1,0 +1,28 @@
+//! One partition's rules: what may be appended, where it goes, and what is
+//! remembered of it.
+//!
+//! ```text
+//!   bytes ─► check (stateless: may be done before any lock)   ─► header, or a refusal
+//!   header ─► PartitionState::decide_append(&self)            ─► a place, a duplicate, or a refusal
+//!             the shell stamps and writes the batch
+//!   header ─► PartitionState::replay(&mut self)               the only way the state changes
+//! ```
+//!
+//! Recovery replays the headers it finds on disk; so do followers and the
+//! simulator. Nothing here holds record bytes.
+
+pub mod check;
+pub mod epochs;
+pub mod log_state;
+pub mod producers;
+pub mod refusal;
+mod state;
+
+pub use check::{AppendOrigin, AppendRules, check_batch};
+pub use epochs::LeaderEpochs;
+pub use log_state::Marks;
+pub use refusal::AppendRefusal;
+pub use state::{AppendDecision, PartitionState};
+
+#[cfg(test)]
+mod tests;

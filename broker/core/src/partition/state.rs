@@ -1,0 +1,138 @@
+//! A partition's hard state, and the decision to append.
+
+use super::check::AppendOrigin;
+use super::epochs::LeaderEpochs;
+use super::log_state::Marks;
+use super::producers::{Judgement, Producers};
+use super::refusal::AppendRefusal;
+use crate::batch::BatchHeader;
+use crate::ids::{LeaderEpoch, Offset};
+
+/// What is to be done with a batch that passed [`super::check_batch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendDecision {
+    /// Stamp it with this place and write it.
+    Append {
+        /// Where its first record goes.
+        base_offset: Offset,
+        /// The leader that appends it.
+        leader_epoch: LeaderEpoch,
+    },
+    /// It lies in the log already: answer with the original's place, and not
+    /// before the high watermark has passed `last_offset`.
+    Duplicate {
+        /// Where its first record lies.
+        base_offset: Offset,
+        /// Where its last record lies.
+        last_offset: Offset,
+        /// The largest timestamp it was stored with.
+        timestamp_ms: i64,
+    },
+}
+
+/// Everything a partition remembers, except the bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionState {
+    marks: Marks,
+    epochs: LeaderEpochs,
+    producers: Producers,
+}
+
+impl PartitionState {
+    /// An empty partition whose log begins at `log_start`. Replay what its log
+    /// holds, then say [`finish_recovery`](Self::finish_recovery).
+    pub fn empty_at(log_start: Offset) -> PartitionState {
+        PartitionState {
+            marks: Marks::empty_at(log_start, LeaderEpoch::NONE),
+            epochs: LeaderEpochs::default(),
+            producers: Producers::default(),
+        }
+    }
+
+    /// Decides where a checked batch goes; changes nothing.
+    pub fn decide_append(
+        &self,
+        origin: AppendOrigin,
+        header: &BatchHeader,
+    ) -> Result<AppendDecision, AppendRefusal> {
+        let is_client = matches!(origin, AppendOrigin::Client { .. });
+        let judgement = if is_client && header.has_producer_id() {
+            self.producers.judge(header)?
+        } else {
+            Judgement::Next
+        };
+        Ok(match judgement {
+            Judgement::Next => AppendDecision::Append {
+                base_offset: self.marks.log_end,
+                leader_epoch: self.marks.leader_epoch,
+            },
+            Judgement::Duplicate {
+                base_offset,
+                last_offset,
+                timestamp_ms,
+            } => AppendDecision::Duplicate {
+                base_offset,
+                last_offset,
+                timestamp_ms,
+            },
+        })
+    }
+
+    /// Takes note of a batch that lies in the log, with its place stamped.
+    pub fn replay(&mut self, header: &BatchHeader) {
+        self.marks.extend(header.next_offset());
+        self.epochs.assign(header.leader_epoch, header.base_offset);
+        if header.has_producer_id() && !header.attributes.is_control() {
+            self.producers.record(header);
+        }
+    }
+
+    /// Sets the marks to what the log says after all of it was replayed. A
+    /// single node's log is committed as far as it survived.
+    pub fn finish_recovery(&mut self, log_start: Offset, log_end: Offset) {
+        self.marks.extend(log_end);
+        self.marks.raise_high_watermark(log_end);
+        self.raise_log_start(log_start);
+    }
+
+    /// Leads from now on in `leader_epoch`, whether or not it writes.
+    pub fn become_leader(&mut self, leader_epoch: LeaderEpoch) {
+        self.epochs.assign(leader_epoch, self.marks.log_end);
+        self.marks.leader_epoch = leader_epoch;
+    }
+
+    /// The marks as they are now.
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
+    /// Where each leader epoch began.
+    pub fn epochs(&self) -> &LeaderEpochs {
+        &self.epochs
+    }
+
+    /// How many idempotent producers are remembered.
+    pub fn producer_count(&self) -> usize {
+        self.producers.len()
+    }
+
+    /// Raises the high watermark, at most to the log end. Says whether it rose.
+    pub fn raise_high_watermark(&mut self, to: Offset) -> bool {
+        self.marks.raise_high_watermark(to)
+    }
+
+    /// Raises the log start, at most to the high watermark. Says whether it rose.
+    pub fn raise_log_start(&mut self, to: Offset) -> bool {
+        let rose = self.marks.raise_log_start(to);
+        if rose {
+            self.epochs.truncate_front(self.marks.log_start);
+        }
+        rose
+    }
+
+    /// Forgets idempotent producers that are old and quiet; see
+    /// [`Producers::expire`].
+    pub fn expire_producers(&mut self, wall_ms: i64, expiration_ms: i64) {
+        self.producers.expire(wall_ms, expiration_ms);
+    }
+}
