@@ -1,0 +1,5 @@
+//! Bytes to values and back: frames, headers, the guard, the two hot codecs.
+
+pub(crate) mod frame;
+pub(crate) mod guard;
+pub(crate) mod header;
