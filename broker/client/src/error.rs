@@ -2,11 +2,12 @@
 //! [`ErrorCode`] far more often than on the operation.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::error_code::ErrorCode;
 
 /// Why a call failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// No stream to the broker could be opened.
@@ -15,7 +16,7 @@ pub enum ClientError {
         /// `host:port`.
         address: String,
         /// What the operating system (or the simulation) said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// None of the bootstrap addresses answered.
     #[error("no bootstrap server answered: {last}")]

@@ -1,0 +1,430 @@
+//! The cluster behind its bootstrap addresses: one connection per broker,
+//! what is known of topics and leaders, who coordinates which group.
+//!
+//! Producers, consumers and the admin calls share one [`Client`]. It opens
+//! connections when they are needed, replaces those that ended, and never
+//! resends a request on its own: who asked knows whether that is safe.
+
+mod backoff;
+mod metadata;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{
+    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest,
+};
+use kafka_protocol::protocol::{Request, StrBytes};
+use tokio::time::{Instant, timeout};
+
+pub(crate) use backoff::Backoff;
+pub use metadata::{Broker, Metadata, Partition, Topic};
+pub(crate) use metadata::{topic_id, uuid};
+
+use crate::connection::{Connection, ConnectionConfig};
+use crate::environment::Environment;
+use crate::error::ClientError;
+use crate::error_code::ErrorCode;
+
+/// FindCoordinator's key type for groups.
+const GROUP_KEY_TYPE: i8 = 0;
+
+/// How a client reaches its cluster.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// `host:port` of a few brokers; the others are learned from them.
+    pub bootstrap_servers: Vec<String>,
+    /// How every connection behaves.
+    pub connection: ConnectionConfig,
+    /// How long opening one connection may take, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long one call may go on trying again, in milliseconds.
+    pub retry_timeout_ms: u64,
+}
+
+impl ClientConfig {
+    /// The defaults, for a comma-separated list such as `h1:9092,h2:9092`.
+    pub fn new(bootstrap_servers: &str) -> Self {
+        let servers = bootstrap_servers.split(',').map(str::trim);
+        ClientConfig {
+            bootstrap_servers: servers
+                .filter(|server| !server.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            connection: ConnectionConfig::default(),
+            connect_timeout_ms: 10_000,
+            retry_timeout_ms: 30_000,
+        }
+    }
+
+    /// The name brokers log this client under.
+    #[must_use]
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.connection.client_id = client_id.into();
+        self
+    }
+}
+
+/// A cluster to speak to. Cloning shares its connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: ClientConfig,
+    environment: Environment,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    metadata: Arc<Metadata>,
+    /// By node id.
+    connections: BTreeMap<i32, Connection>,
+    /// Speaks to the first bootstrap server that answered.
+    bootstrap: Option<Connection>,
+    /// Group → node id.
+    coordinators: BTreeMap<String, i32>,
+}
+
+impl Client {
+    /// Reaches a bootstrap server and learns which brokers there are.
+    ///
+    /// # Errors
+    /// [`ClientError::NoBrokerAnswered`] when none of them answers; it does
+    /// not go on trying.
+    pub async fn connect(
+        config: ClientConfig,
+        environment: Environment,
+    ) -> Result<Client, ClientError> {
+        let client = Client {
+            shared: Arc::new(Shared {
+                config,
+                environment,
+                state: Mutex::default(),
+            }),
+        };
+        client.refresh(&[], false).await?;
+        Ok(client)
+    }
+
+    /// What is known at the moment.
+    pub fn metadata(&self) -> Arc<Metadata> {
+        self.state().metadata.clone()
+    }
+
+    /// Asks for the brokers and for `topics` and remembers the answer. Brokers
+    /// that allow it create missing topics when `create` is set.
+    ///
+    /// # Errors
+    /// When no broker answers. A topic that is refused is no error here.
+    pub async fn refresh(
+        &self,
+        topics: &[&str],
+        create: bool,
+    ) -> Result<Arc<Metadata>, ClientError> {
+        self.ask_metadata(Some(topics), create).await
+    }
+
+    /// Asks for the brokers and every topic there is.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub async fn refresh_all_topics(&self) -> Result<Arc<Metadata>, ClientError> {
+        {
+            // What was deleted is not in the answer.
+            let mut state = self.state();
+            let mut metadata = Metadata::clone(&state.metadata);
+            metadata.topics.clear();
+            metadata.refused_topics.clear();
+            state.metadata = Arc::new(metadata);
+        }
+        self.ask_metadata(None, false).await
+    }
+
+    async fn ask_metadata(
+        &self,
+        topics: Option<&[&str]>,
+        create: bool,
+    ) -> Result<Arc<Metadata>, ClientError> {
+        let named = topics.map(|topics| topics.iter().map(|name| metadata_topic(name)).collect());
+        let request = MetadataRequest::default()
+            .with_topics(named)
+            .with_allow_auto_topic_creation(create);
+        let response = self.ask_any(&request).await?;
+        ClientError::check(|| "metadata".to_owned(), response.error_code, None)?;
+        let mut state = self.state();
+        state.metadata = Arc::new(state.metadata.updated(&response));
+        Ok(state.metadata.clone())
+    }
+
+    /// The topic, waiting while it is being created or has no leaders yet.
+    ///
+    /// # Errors
+    /// The broker's refusal, such as UNKNOWN_TOPIC_OR_PARTITION; or none of
+    /// the brokers answered.
+    pub async fn topic(&self, name: &str, create: bool) -> Result<Topic, ClientError> {
+        if let Some(topic) = self.metadata().topics.get(name) {
+            return Ok(topic.clone());
+        }
+        let mut backoff = self.backoff();
+        loop {
+            let metadata = self.refresh(&[name], create).await?;
+            if let Some(topic) = metadata.topics.get(name) {
+                return Ok(topic.clone());
+            }
+            let code = metadata
+                .refused_topics
+                .get(name)
+                .copied()
+                .unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            let may_appear = code == ErrorCode::LEADER_NOT_AVAILABLE
+                || (create && code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            if !may_appear || !backoff.pause().await {
+                return Err(ClientError::refused(format!("topic {name}"), code));
+            }
+        }
+    }
+
+    /// Sends a request to whichever broker answers.
+    ///
+    /// # Errors
+    /// When none does.
+    pub async fn ask_any<R: Request>(&self, request: &R) -> Result<R::Response, ClientError> {
+        let connection = self.any_connection().await?;
+        connection.request(request, Duration::ZERO).await
+    }
+
+    /// Sends a request to a broker by its node id. `broker_wait` is how long
+    /// the broker may hold it on purpose.
+    ///
+    /// # Errors
+    /// When the broker is unknown or does not answer.
+    pub async fn ask_node<R: Request>(
+        &self,
+        node: i32,
+        request: &R,
+        broker_wait: Duration,
+    ) -> Result<R::Response, ClientError> {
+        self.connection(node)
+            .await?
+            .request(request, broker_wait)
+            .await
+    }
+
+    /// Sends a request to the group's coordinator, finding it first if need be.
+    ///
+    /// # Errors
+    /// When there is none, or it does not answer. When the answer says that
+    /// the coordinator moved, call [`Client::forget_coordinator`] and ask again.
+    pub async fn ask_coordinator<R: Request>(
+        &self,
+        group: &str,
+        request: &R,
+        broker_wait: Duration,
+    ) -> Result<R::Response, ClientError> {
+        let node = self.coordinator(group).await?;
+        let answer = self.ask_node(node, request, broker_wait).await;
+        if answer.as_ref().is_err_and(ClientError::is_retriable) {
+            self.forget_coordinator(group);
+        }
+        answer
+    }
+
+    /// The node id of the group's coordinator.
+    ///
+    /// # Errors
+    /// The broker's refusal when it goes on for longer than the retry timeout.
+    pub async fn coordinator(&self, group: &str) -> Result<i32, ClientError> {
+        if let Some(node) = self.state().coordinators.get(group) {
+            return Ok(*node);
+        }
+        let mut backoff = self.backoff();
+        loop {
+            let refused = match self.find_coordinator(group).await {
+                Ok(node) => return Ok(node),
+                Err(error) if error.is_retriable() => error,
+                Err(error) => return Err(error),
+            };
+            if !backoff.pause().await {
+                return Err(refused);
+            }
+        }
+    }
+
+    async fn find_coordinator(&self, group: &str) -> Result<i32, ClientError> {
+        let connection = self.any_connection().await?;
+        let key = StrBytes::from_string(group.to_owned());
+        // From version 4 on a request names several keys.
+        let request = match connection.version_of::<FindCoordinatorRequest>()? {
+            4.. => FindCoordinatorRequest::default().with_coordinator_keys(vec![key]),
+            _ => FindCoordinatorRequest::default().with_key(key),
+        }
+        .with_key_type(GROUP_KEY_TYPE);
+        let response = connection.request(&request, Duration::ZERO).await?;
+        let found = Found::of(&response);
+        ClientError::check(
+            || format!("coordinator of group {group}"),
+            found.error_code,
+            found.message.as_deref(),
+        )?;
+        self.learn_broker(&found.broker);
+        let mut state = self.state();
+        state
+            .coordinators
+            .insert(group.to_owned(), found.broker.id);
+        Ok(found.broker.id)
+    }
+
+    /// Makes the next request for the group look its coordinator up again.
+    pub fn forget_coordinator(&self, group: &str) {
+        self.state().coordinators.remove(group);
+    }
+
+    /// A broker that is not among the known ones becomes one.
+    fn learn_broker(&self, broker: &Broker) {
+        let mut state = self.state();
+        if state.metadata.brokers.get(&broker.id) != Some(broker) {
+            let mut metadata = Metadata::clone(&state.metadata);
+            metadata.brokers.insert(broker.id, broker.clone());
+            state.metadata = Arc::new(metadata);
+        }
+    }
+
+    /// An open connection to any broker.
+    ///
+    /// # Errors
+    /// [`ClientError::NoBrokerAnswered`].
+    pub(crate) async fn any_connection(&self) -> Result<Connection, ClientError> {
+        let open = {
+            let state = self.state();
+            let mut known = state.connections.values().chain(&state.bootstrap);
+            known.find(|connection| !connection.is_closed()).cloned()
+        };
+        match open {
+            Some(connection) => Ok(connection),
+            None => self.connect_to_bootstrap().await,
+        }
+    }
+
+    async fn connect_to_bootstrap(&self) -> Result<Connection, ClientError> {
+        let mut last = ClientError::InvalidArgument("no bootstrap server is named".to_owned());
+        // Brokers learned since may outlive those that were named.
+        let known = self.metadata();
+        let named = self.shared.config.bootstrap_servers.iter().cloned();
+        for address in named.chain(known.brokers.values().map(Broker::address)) {
+            match self.open(&address).await {
+                Ok(connection) => {
+                    self.state().bootstrap = Some(connection.clone());
+                    return Ok(connection);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(ClientError::NoBrokerAnswered {
+            last: Box::new(last),
+        })
+    }
+
+    /// An open connection to the broker, made now if there is none.
+    ///
+    /// # Errors
+    /// When the broker is unknown or cannot be reached.
+    pub(crate) async fn connection(&self, node: i32) -> Result<Connection, ClientError> {
+        let (open, broker) = {
+            let state = self.state();
+            let open = state.connections.get(&node).cloned();
+            (open, state.metadata.brokers.get(&node).cloned())
+        };
+        if let Some(connection) = open.filter(|connection| !connection.is_closed()) {
+            return Ok(connection);
+        }
+        let broker =
+            broker.ok_or_else(|| ClientError::refused(format!("broker {node}"), UNKNOWN_BROKER))?;
+        let connection = self.open(&broker.address()).await?;
+        self.state().connections.insert(node, connection.clone());
+        Ok(connection)
+    }
+
+    async fn open(&self, address: &str) -> Result<Connection, ClientError> {
+        let config = &self.shared.config;
+        let connecting = (self.shared.environment.connect)(address);
+        let limit = Duration::from_millis(config.connect_timeout_ms);
+        let stream = match timeout(limit, connecting).await {
+            Ok(stream) => stream,
+            Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+        };
+        let stream = stream.map_err(|source| ClientError::Connect {
+            address: address.to_owned(),
+            source: Arc::new(source),
+        })?;
+        Connection::open(stream, address, &config.connection).await
+    }
+
+    /// Starts the pauses of one call.
+    pub(crate) fn backoff(&self) -> Backoff {
+        let limit = Duration::from_millis(self.shared.config.retry_timeout_ms);
+        Backoff::new(&self.shared.environment, Instant::now() + limit)
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.shared.environment
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.shared.config.connection.client_id
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; if something did, it is still whole.
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// BROKER_NOT_AVAILABLE: the metadata does not name the broker.
+const UNKNOWN_BROKER: ErrorCode = ErrorCode(8);
+
+/// FindCoordinator's answer, from either of its two layouts.
+struct Found {
+    error_code: i16,
+    message: Option<String>,
+    broker: Broker,
+}
+
+impl Found {
+    fn of(response: &FindCoordinatorResponse) -> Found {
+        match response.coordinators.first() {
+            Some(found) => Found {
+                error_code: found.error_code,
+                message: found.error_message.as_ref().map(ToString::to_string),
+                broker: broker_at(found.node_id.0, &found.host, found.port),
+            },
+            None => Found {
+                error_code: response.error_code,
+                message: response.error_message.as_ref().map(ToString::to_string),
+                broker: broker_at(response.node_id.0, &response.host, response.port),
+            },
+        }
+    }
+}
+
+fn broker_at(id: i32, host: &str, port: i32) -> Broker {
+    Broker {
+        id,
+        host: host.to_owned(),
+        port,
+        rack: None,
+    }
+}
+
+fn metadata_topic(name: &str) -> MetadataRequestTopic {
+    MetadataRequestTopic::default()
+        .with_name(Some(StrBytes::from_string(name.to_owned()).into()))
+}
