@@ -1,0 +1,91 @@
+//! OffsetDelete, and the offsets of topics that are gone.
+
+use super::super::classic::ClassicState;
+use super::super::shard::Group;
+use super::super::{
+    GroupDecision, GroupEffect, GroupError, GroupReply, GroupShard, TopicName, TopicsView,
+};
+use super::commit::existing;
+use super::table::tombstone;
+use super::{DeleteRequest, OffsetReply, Topic, answered};
+use crate::decision::RequestToken;
+
+pub(super) fn decide(
+    shard: &GroupShard,
+    token: RequestToken,
+    request: DeleteRequest,
+    topics: &dyn TopicsView,
+) -> GroupDecision {
+    let group = match check(shard, &request) {
+        Ok(group) => group,
+        Err(error) => return answered(token, OffsetReply::Delete(Err(error))),
+    };
+    let mut decision = GroupDecision::default();
+    let mut outcomes = Vec::with_capacity(request.topics.len());
+    for topic in request.topics {
+        let info = topics.by_name(topic.name.as_str());
+        let subscribed = is_subscribed_to(group, &topic.name);
+        let partitions = topic.partitions.iter().map(|&partition| {
+            let error = match existing(info, partition) {
+                Err(error) => Some(error),
+                Ok(_) if subscribed => Some(GroupError::GroupSubscribedToTopic),
+                Ok(_) => {
+                    let has = shard.offsets.get(&request.group, &topic.name, partition);
+                    let record = has.map(|_| tombstone(&request.group, &topic.name, partition));
+                    decision.records.extend(record);
+                    None
+                }
+            };
+            (partition, error)
+        });
+        outcomes.push(Topic {
+            partitions: partitions.collect(),
+            name: topic.name,
+        });
+    }
+    decision.effects.push(GroupEffect::Reply {
+        token,
+        reply: GroupReply::Offsets(OffsetReply::Delete(Ok(outcomes))),
+    });
+    decision
+}
+
+fn check<'a>(shard: &'a GroupShard, request: &DeleteRequest) -> Result<&'a Group, GroupError> {
+    if request.group.is_empty() {
+        return Err(GroupError::InvalidGroupId);
+    }
+    let Some(group) = shard.groups.get(&request.group) else {
+        return Err(GroupError::GroupIdNotFound(request.group.to_string()));
+    };
+    match group {
+        // Only of consumers does the coordinator know what they read.
+        Group::Classic(group)
+            if group.state() != ClassicState::Empty && group.protocol_type() != Some("consumer") =>
+        {
+            Err(GroupError::NonEmptyGroup)
+        }
+        _ => Ok(()),
+    }?;
+    Ok(group)
+}
+
+pub(super) fn is_subscribed_to(group: &Group, topic: &TopicName) -> bool {
+    match group {
+        Group::Classic(group) => group.is_subscribed_to(topic.as_str()),
+        Group::Consumer(group) => group.is_subscribed_to(topic.as_str()),
+    }
+}
+
+impl GroupShard {
+    /// Deletes the offsets of a topic that was deleted.
+    pub fn topic_deleted(&self, topic: &str) -> GroupDecision {
+        let mut decision = GroupDecision::default();
+        for (group, name, partitions) in self.offsets.of_topic(topic) {
+            let tombstones = partitions
+                .keys()
+                .map(|&partition| tombstone(group, name, partition));
+            decision.records.extend(tombstones);
+        }
+        decision
+    }
+}
