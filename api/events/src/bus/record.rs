@@ -87,7 +87,8 @@ impl Incoming {
 
     /// The record to put on the dead-letter topic: the same bytes on the same partition, and in
     /// its headers where it was and why it is there.
-    pub(super) fn dead_letter(&self, cause: &str, attempts: u32) -> Record {
+    #[must_use]
+    pub fn dead_letter(&self, cause: &str, attempts: u32) -> Record {
         let Position {
             topic,
             partition,
