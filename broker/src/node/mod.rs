@@ -1,7 +1,10 @@
 //! One node: its clock, timers, metadata and logs, and what they share.
 
 pub(crate) mod clock;
+pub(crate) mod partition;
+pub(crate) mod partitions;
 pub(crate) mod timers;
+mod waiters;
 
 use std::sync::Arc;
 

@@ -111,6 +111,19 @@ impl PartitionState {
         &self.epochs
     }
 
+    /// Where the log of a reader parted from this one, if it did: the reader
+    /// is at `offset` and its last batch was of epoch `last_fetched`. The
+    /// answer is the largest epoch that both can know, and where it ended here
+    /// (KIP-595). An epoch this log has forgotten proves nothing.
+    pub fn diverging(
+        &self,
+        last_fetched: LeaderEpoch,
+        offset: Offset,
+    ) -> Option<(LeaderEpoch, Offset)> {
+        let (epoch, end) = self.epochs.end_of(last_fetched, self.marks.log_end)?;
+        (epoch < last_fetched || end < offset).then_some((epoch, end))
+    }
+
     /// How many idempotent producers are remembered.
     pub fn producer_count(&self) -> usize {
         self.producers.len()

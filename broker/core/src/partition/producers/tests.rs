@@ -172,7 +172,7 @@ impl Model {
                 .iter()
                 .filter(|batch| batch.producer_id == sent.producer_id)
         };
-        let Some(latest) = own().last() else {
+        let Some(latest) = own().next_back() else {
             return Ok(None);
         };
         let in_epoch: Vec<_> = own()
