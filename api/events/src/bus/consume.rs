@@ -114,9 +114,10 @@ impl Consumer {
 
     /// Stops: the records in hand are finished, offsets committed, the group left. Past
     /// `deadline` it returns false and leaves the rest to the operating system.
-    pub async fn shutdown(mut self, deadline: Duration) -> bool {
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
         self.stop.cancel();
-        let left = self.stopped.wait_for(|is| *is);
+        let mut stopped = self.stopped.clone();
+        let left = stopped.wait_for(|is| *is);
         tokio::time::timeout(deadline, left).await.is_ok()
     }
 }
