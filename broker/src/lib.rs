@@ -8,8 +8,12 @@
 //! ```
 
 mod apis;
+mod broker;
 mod config;
 mod node;
 mod server;
 mod storage;
 mod wire;
+
+pub use broker::{Broker, BrokerBuilder, StartError};
+pub use config::{InvalidConfig, parse_properties};

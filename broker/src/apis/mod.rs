@@ -9,6 +9,15 @@
 //! answered yet becomes [`Answer::Later`].
 
 mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_topic_partitions;
+pub(crate) mod errors;
+mod incremental_alter_configs;
+mod metadata;
 
 use std::fmt;
 use std::future::Future;
@@ -17,11 +26,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::ApiKey;
+use kafka_protocol::messages::{ApiKey, BrokerId};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use ottla_core::ids::NodeId;
 use ottla_core::time::Now;
 
 use crate::node::Node;
+use crate::node::metadata::Committed;
 
 pub(crate) use api_versions::unsupported_version;
 
@@ -72,7 +83,27 @@ const fn row(key: ApiKey, min_version: i16, max_version: i16, handle: Handler) -
 
 /// Every API, by key. Ranges are those of Kafka 4.1, the release whose schemas
 /// the `kafka-protocol` crate carries (`request ∩ response`).
-pub(crate) static TABLE: &[Row] = &[row(ApiKey::ApiVersions, 0, 4, api_versions::handle)];
+pub(crate) static TABLE: &[Row] = &[
+    row(ApiKey::Metadata, 0, 13, metadata::handle),
+    row(ApiKey::ApiVersions, 0, 4, api_versions::handle),
+    row(ApiKey::CreateTopics, 2, 7, create_topics::handle),
+    row(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
+    row(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
+    row(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
+    row(
+        ApiKey::IncrementalAlterConfigs,
+        0,
+        1,
+        incremental_alter_configs::handle,
+    ),
+    row(ApiKey::DescribeCluster, 0, 2, describe_cluster::handle),
+    row(
+        ApiKey::DescribeTopicPartitions,
+        0,
+        0,
+        describe_topic_partitions::handle,
+    ),
+];
 
 /// The row of an API key as it came over the wire.
 pub(crate) fn find(api_key: i16) -> Option<&'static Row> {
@@ -175,6 +206,37 @@ pub(crate) fn encode_as(version: i16, response: &impl Encodable) -> Reply {
         "a handler fills only fields that the version has, and the table bounds the version",
     );
     Reply::of(head)
+}
+
+/// Answers once a change of the metadata may be told.
+fn when_committed<Response>(
+    committed: Committed,
+    context: &RequestContext,
+    response: Response,
+) -> Answer
+where
+    Response: Encodable + Send + 'static,
+{
+    if committed.is_certain() {
+        return Answer::ready(context, &response);
+    }
+    let version = context.api_version;
+    Answer::Later(Box::pin(async move {
+        committed.wait().await;
+        encode_as(version, &response)
+    }))
+}
+
+fn wire_text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn wire_node(node: NodeId) -> BrokerId {
+    BrokerId(node.0)
+}
+
+fn node_ids(nodes: &[NodeId]) -> Vec<BrokerId> {
+    nodes.iter().copied().map(wire_node).collect()
 }
 
 #[cfg(test)]

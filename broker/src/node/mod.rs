@@ -1,22 +1,57 @@
 //! One node: its clock, timers, metadata and logs, and what they share.
 
 pub(crate) mod clock;
+pub(crate) mod identity;
+pub(crate) mod metadata;
 pub(crate) mod partition;
 pub(crate) mod partitions;
+mod retention;
+mod start;
 pub(crate) mod timers;
+pub(crate) mod topics;
 mod waiters;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock::Clock;
+use metadata::{Metadata, MetadataError};
+use partitions::Partitions;
 use timers::Timers;
 
 use crate::config::NodeConfig;
+use crate::storage::Storage;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StartNodeError(String);
+
+impl From<MetadataError> for StartNodeError {
+    fn from(error: MetadataError) -> Self {
+        StartNodeError(error.to_string())
+    }
+}
 
 /// What every connection and every timer of a node works with.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) config: NodeConfig,
+    pub(crate) cluster_id: String,
     pub(crate) clock: Arc<Clock>,
     pub(crate) timers: Arc<Timers>,
+    pub(crate) metadata: Metadata,
+    pub(crate) partitions: Partitions,
+    storage: Arc<Storage>,
+}
+
+impl Node {
+    /// What a client that reached `local` is told to connect to. A broker that
+    /// listens on every address names the one that worked for this client.
+    pub(crate) fn address_for(&self, local: SocketAddr) -> (String, u16) {
+        match &self.config.advertised {
+            Some((host, port)) => (host.clone(), *port),
+            None => (local.ip().to_canonical().to_string(), local.port()),
+        }
+    }
 }

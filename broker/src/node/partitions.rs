@@ -87,6 +87,13 @@ impl Partitions {
             .collect()
     }
 
+    /// Closes every partition and its log, because the node stops.
+    pub(crate) fn close_all(&self) {
+        for partition in self.all() {
+            drop(partition.close(Unavailable::Offline));
+        }
+    }
+
     /// Removes what retention no longer keeps, of every partition. Touches the
     /// disk: call it on a thread that may block.
     pub(crate) fn expire(&self, now: Now) {

@@ -17,13 +17,15 @@ use crate::node::Node;
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Accepts until `stop` turns true; then drops every connection.
-pub(crate) async fn run(node: Arc<Node>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(node: Arc<Node>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let stopped = stopped(stop);
+    tokio::pin!(stopped);
     let mut connections = JoinSet::new();
     let open = Arc::new(OpenConnections::default());
     loop {
         tokio::select! {
             biased;
-            _ = stop.wait_for(|stopped| *stopped) => break,
+            () = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
@@ -39,6 +41,11 @@ pub(crate) async fn run(node: Arc<Node>, listener: TcpListener, mut stop: watch:
         }
     }
     connections.shutdown().await;
+}
+
+/// Returns when the broker stops, or is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    stop.wait_for(|stopped| *stopped).await.ok();
 }
 
 async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, _place: Place) {

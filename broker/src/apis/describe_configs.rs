@@ -1,0 +1,166 @@
+//! DescribeConfigs (32), versions 1–4.
+//!
+//! - 1: synonyms. 3: types and documentation. Resources: topics (2), brokers
+//!   (4).
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
+use ottla_core::config::{
+    BROKER_CONFIGS, ConfigDefinition, ConfigKind, ConfigSource, ConfigValue, TOPIC_CONFIGS,
+};
+use ottla_core::controller::validate_topic_name;
+
+use super::errors::{ApiError, code_of, message_of};
+use super::{Answer, Malformed, RequestContext, decode};
+use crate::node::Node;
+
+pub(super) const RESOURCE_TOPIC: i8 = 2;
+pub(super) const RESOURCE_BROKER: i8 = 4;
+
+/// What an owner's every property looks like: its values, in force first.
+type Values<'a> = Box<dyn Fn(&str) -> Vec<ConfigValue> + 'a>;
+
+pub(super) fn handle(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    body: BytesMut,
+) -> Result<Answer, Malformed> {
+    let request: DescribeConfigsRequest = decode(context, body)?;
+    let results = request.resources.iter().map(|resource| {
+        let configs = configs(node, &request, resource);
+        DescribeConfigsResult::default()
+            .with_error_code(code_of(&configs))
+            .with_error_message(message_of(&configs))
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_configs(configs.unwrap_or_default())
+    });
+    let response = DescribeConfigsResponse::default().with_results(results.collect());
+    Ok(Answer::ready(context, &response))
+}
+
+fn configs(
+    node: &Node,
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
+    let (table, values) = match resource.resource_type {
+        RESOURCE_TOPIC => (TOPIC_CONFIGS, topic_values(node, &resource.resource_name)?),
+        RESOURCE_BROKER => (
+            BROKER_CONFIGS,
+            broker_values(node, &resource.resource_name)?,
+        ),
+        other => {
+            return Err(ApiError::new(
+                ResponseError::InvalidRequest,
+                format!("no configuration is kept for resources of type {other}"),
+            ));
+        }
+    };
+    let wanted = |definition: &&ConfigDefinition| match &resource.configuration_keys {
+        None => true,
+        Some(keys) => keys.iter().any(|key| key.as_str() == definition.name),
+    };
+    let described = table
+        .iter()
+        .filter(wanted)
+        .map(|one| describe(request, one, &values(one.name)));
+    Ok(described.collect())
+}
+
+fn topic_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError> {
+    validate_topic_name(name)?;
+    let missing = ResponseError::UnknownTopicOrPartition;
+    let image = node.metadata.image();
+    let topic = image
+        .topic(name)
+        .ok_or_else(|| ApiError::new(missing, missing.to_string()))?;
+    let (topic, broker) = (Arc::clone(topic), node.broker_configs());
+    Ok(Box::new(move |name| {
+        broker.topic_values(&topic.configs, name)
+    }))
+}
+
+/// By the broker's id; the empty name asks for what all brokers were given.
+fn broker_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError> {
+    let own = node.config.node_id.to_string();
+    if !name.is_empty() && name != own {
+        return Err(ApiError::new(
+            ResponseError::InvalidRequest,
+            format!("Unexpected broker id, expected {own}, but received {name}"),
+        ));
+    }
+    let broker = node.broker_configs();
+    let only_defaults = name.is_empty();
+    Ok(Box::new(move |name| {
+        let mut values = broker.values(name);
+        if only_defaults {
+            values.retain(|value| {
+                matches!(
+                    value.source,
+                    ConfigSource::DynamicDefaultBroker | ConfigSource::Default
+                )
+            });
+        }
+        values
+    }))
+}
+
+fn describe(
+    request: &DescribeConfigsRequest,
+    definition: &ConfigDefinition,
+    values: &[ConfigValue],
+) -> DescribeConfigsResourceResult {
+    let in_force = &values[0];
+    let synonyms = values
+        .iter()
+        .filter(|_| request.include_synonyms)
+        .map(|value| {
+            DescribeConfigsSynonym::default()
+                .with_name(StrBytes::from_static_str(value.name))
+                .with_value(value.value.clone().map(StrBytes::from_string))
+                .with_source(wire_source(value.source))
+        });
+    let documentation = request.include_documentation && !definition.has_effect;
+    DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(definition.name))
+        .with_value(in_force.value.clone().map(StrBytes::from_string))
+        .with_config_source(wire_source(in_force.source))
+        .with_synonyms(synonyms.collect())
+        .with_config_type(wire_type(&definition.kind))
+        .with_documentation(
+            documentation.then(|| StrBytes::from_static_str("Accepted; does nothing in Ottla.")),
+        )
+}
+
+/// `ConfigEntry.ConfigSource` as numbered on the wire.
+pub(super) fn wire_source(source: ConfigSource) -> i8 {
+    match source {
+        ConfigSource::Topic => 1,
+        ConfigSource::DynamicBroker => 2,
+        ConfigSource::DynamicDefaultBroker => 3,
+        ConfigSource::StaticBroker => 4,
+        ConfigSource::Default => 5,
+    }
+}
+
+/// `ConfigEntry.ConfigType` as numbered on the wire.
+fn wire_type(kind: &ConfigKind) -> i8 {
+    match kind {
+        ConfigKind::Boolean => 1,
+        ConfigKind::Choice(_) | ConfigKind::Text => 2,
+        ConfigKind::Int { .. } => 3,
+        ConfigKind::Short { .. } => 4,
+        ConfigKind::Long { .. } => 5,
+        ConfigKind::Double { .. } => 6,
+        ConfigKind::List | ConfigKind::ListOf(_) => 7,
+    }
+}

@@ -1,0 +1,133 @@
+//! IncrementalAlterConfigs (44), versions 0–1 (KIP-339).
+//!
+//! Topics only: a broker's own properties are set at its start.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
+use ottla_core::controller::{
+    AlterOperation, ConfigAlteration, ConfigResource, MetadataImage, MetadataRecord,
+    decide_alter_configs,
+};
+
+use super::describe_configs::RESOURCE_TOPIC;
+use super::errors::{ApiError, code_of, message_of};
+use super::{Answer, Malformed, RequestContext, decode, when_committed};
+use crate::node::Node;
+
+pub(super) fn handle(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    body: BytesMut,
+) -> Result<Answer, Malformed> {
+    let request: IncrementalAlterConfigsRequest = decode(context, body)?;
+    let (results, committed) = if request.validate_only {
+        let image = node.metadata.image();
+        (
+            decide_all(&request, |resource| decide(&image, resource).map(drop)),
+            Default::default(),
+        )
+    } else {
+        let proposed = node.propose(context.now, |draft| {
+            decide_all(&request, |resource| {
+                let records = decide(draft.image(), resource)?;
+                draft.write(records);
+                Ok(())
+            })
+        });
+        match proposed {
+            Ok(decided) => decided,
+            Err(error) => {
+                let error = ApiError::from(error);
+                let results = request
+                    .resources
+                    .iter()
+                    .map(|_| Err(error.clone()))
+                    .collect();
+                (results, Default::default())
+            }
+        }
+    };
+    let responses = request
+        .resources
+        .iter()
+        .zip(results)
+        .map(|(resource, result)| {
+            AlterConfigsResourceResponse::default()
+                .with_error_code(code_of(&result))
+                .with_error_message(message_of(&result))
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name.clone())
+        });
+    let response = IncrementalAlterConfigsResponse::default().with_responses(responses.collect());
+    Ok(when_committed(committed, context, response))
+}
+
+fn decide_all(
+    request: &IncrementalAlterConfigsRequest,
+    mut decide: impl FnMut(&AlterConfigsResource) -> Result<(), ApiError>,
+) -> Vec<Result<(), ApiError>> {
+    let mut seen = BTreeSet::new();
+    let mut decide_once = |resource: &AlterConfigsResource| {
+        if !seen.insert((resource.resource_type, resource.resource_name.clone())) {
+            let message = "Each resource must appear at most once.";
+            return Err(ApiError::new(ResponseError::InvalidRequest, message));
+        }
+        decide(resource)
+    };
+    request.resources.iter().map(&mut decide_once).collect()
+}
+
+fn decide(
+    image: &MetadataImage,
+    resource: &AlterConfigsResource,
+) -> Result<Vec<MetadataRecord>, ApiError> {
+    if resource.resource_type != RESOURCE_TOPIC {
+        return Err(ApiError::new(
+            ResponseError::InvalidRequest,
+            "only topics can be reconfigured while the broker runs; \
+             give a broker's properties at its start",
+        ));
+    }
+    let alterations: Vec<_> = resource
+        .configs
+        .iter()
+        .map(alteration)
+        .collect::<Result<_, ApiError>>()?;
+    let topic = ConfigResource::Topic(Arc::from(resource.resource_name.as_str()));
+    Ok(decide_alter_configs(image, &topic, &alterations)?)
+}
+
+fn alteration(config: &AlterableConfig) -> Result<ConfigAlteration, ApiError> {
+    let value = || {
+        config
+            .value
+            .as_ref()
+            .map(ToString::to_string)
+            .ok_or_else(|| {
+                let message = format!("Null value not supported for : {}", config.name);
+                ApiError::new(ResponseError::InvalidRequest, message)
+            })
+    };
+    let operation = match config.config_operation {
+        0 => AlterOperation::Set(value()?),
+        1 => AlterOperation::Delete,
+        2 => AlterOperation::Append(value()?),
+        3 => AlterOperation::Subtract(value()?),
+        other => {
+            let message = format!("Unknown operation type {other} for {}", config.name);
+            return Err(ApiError::new(ResponseError::InvalidRequest, message));
+        }
+    };
+    Ok(ConfigAlteration {
+        name: config.name.to_string(),
+        operation,
+    })
+}

@@ -1,0 +1,149 @@
+//! Starting and stopping a node: its data directory, its metadata, its logs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_core::config::TopicConfig;
+use ottla_core::controller::{CreateTopic, MetadataImage};
+use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
+
+use super::clock::Clock;
+use super::identity;
+use super::metadata::{self, METADATA_FOLDER, Metadata};
+use super::partition::{Partition, PartitionSettings};
+use super::partitions::Partitions;
+use super::timers::Timers;
+use super::{Node, StartNodeError};
+use crate::config::NodeConfig;
+use crate::storage::{LogConfig, Storage};
+
+/// The metadata topic's id is the same in every cluster.
+const METADATA_TOPIC_ID: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+impl Node {
+    /// Reads what the data directory holds and leads every partition in it.
+    /// Blocks on the disk.
+    pub(crate) fn start(config: NodeConfig) -> Result<Arc<Node>, StartNodeError> {
+        let (storage, cluster_id) = open_storage(&config)?;
+        let log = open_metadata_log(&storage, &config);
+        let image = metadata::load(&log)?;
+        let node = Arc::new(Node {
+            cluster_id,
+            clock: Arc::new(Clock::system()),
+            timers: Arc::new(Timers::default()),
+            metadata: Metadata::new(image, log),
+            partitions: Partitions::new(Arc::clone(&storage)),
+            storage,
+            config,
+        });
+        let image = MetadataImage::clone(&node.metadata.image());
+        remove_strays(&node.storage, &image);
+        node.open_partitions(&image);
+        node.expire_regularly();
+        Ok(node)
+    }
+
+    fn open_partitions(&self, image: &MetadataImage) {
+        for topic in image.topics() {
+            for (index, partition) in topic.partitions.iter().enumerate() {
+                self.open_partition(topic, PartitionIndex(index as i32), partition.leader_epoch);
+            }
+        }
+    }
+
+    /// Creates the topics a caller wants to find, those that are not there.
+    /// Refuses with the first topic that cannot be made, and why.
+    pub(crate) fn create_at_start(&self, topics: &[(String, i32)]) -> Result<(), (String, String)> {
+        for (name, partitions) in topics {
+            if self.metadata.image().topic(name).is_some() {
+                continue;
+            }
+            let wanted = CreateTopic {
+                partitions: *partitions,
+                ..self.automatic_topic(name)
+            };
+            let refused = |problem: String| (name.clone(), problem);
+            let (mut results, _) = self
+                .create_topics(self.clock.now(), &[wanted])
+                .map_err(|error| refused(error.to_string()))?;
+            results
+                .pop()
+                .expect("one topic has one result")
+                .map_err(|error| refused(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Syncs and closes every log, so that the next start has nothing to
+    /// check. Blocks on the disk.
+    pub(crate) fn close(&self) {
+        self.partitions.close_all();
+        self.metadata.close();
+        if let Err(error) = self.storage.close() {
+            tracing::warn!(%error, "the data directory was not closed cleanly");
+        }
+    }
+}
+
+fn open_storage(config: &NodeConfig) -> Result<(Arc<Storage>, String), StartNodeError> {
+    let Some(data) = &config.data else {
+        return Ok((Storage::in_memory(), identity::new_cluster_id()));
+    };
+    let storage = Storage::open(data).map_err(|error| StartNodeError(error.to_string()))?;
+    let cluster_id = identity::read_or_create(data, config.node_id)
+        .map_err(|error| StartNodeError(error.to_string()))?;
+    Ok((storage, cluster_id))
+}
+
+/// Every record of it is synced before anything is built on it.
+fn open_metadata_log(storage: &Arc<Storage>, config: &NodeConfig) -> Arc<Partition> {
+    let topic = TopicConfig::resolve(&config.properties, &Default::default());
+    let mut settings = PartitionSettings::new(&topic, i64::MAX, false);
+    settings.log = LogConfig {
+        flush_messages: 1,
+        retention_ms: -1,
+        retention_bytes: -1,
+        ..LogConfig::default()
+    };
+    let index = PartitionIndex(0);
+    Partition::open(
+        storage,
+        METADATA_FOLDER,
+        METADATA_TOPIC_ID,
+        index,
+        LeaderEpoch(0),
+        settings,
+    )
+}
+
+/// A crash between deleting a topic and removing its files leaves folders that
+/// no topic owns; a topic made again under that name must not inherit them.
+fn remove_strays(storage: &Arc<Storage>, image: &MetadataImage) {
+    let folders = match storage.folders() {
+        Ok(folders) => folders,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look for folders of deleted topics");
+            return;
+        }
+    };
+    for folder in folders {
+        if folder != METADATA_FOLDER && !owns(image, &folder) {
+            tracing::info!(%folder, "removing a folder that no topic owns");
+            if let Err(error) = storage.remove_folder(&folder, Duration::ZERO) {
+                tracing::warn!(%folder, %error, "a folder without a topic could not be removed");
+            }
+        }
+    }
+}
+
+fn owns(image: &MetadataImage, folder: &str) -> bool {
+    let Some((topic, index)) = folder.rsplit_once('-') else {
+        return false;
+    };
+    let index = index.parse::<usize>().ok();
+    index.is_some_and(|index| {
+        image
+            .topic(topic)
+            .is_some_and(|topic| index < topic.partitions.len())
+    })
+}

@@ -1,0 +1,210 @@
+//! What a node does to topics: decides with the core, writes to the metadata
+//! log, and brings its partitions in line.
+
+use std::sync::Arc;
+
+use ottla_core::config::{BrokerConfigs, TopicConfig};
+use ottla_core::controller::{
+    ConfigResource, CreateTopic, CreateTopicError, CreatedTopic, MetadataImage, MetadataRecord,
+    TopicDefaults, TopicImage, decide_create_topic, decide_delete_topic,
+};
+use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
+use ottla_core::time::Now;
+use uuid::Uuid;
+
+use super::Node;
+use super::metadata::{Committed, Draft, MetadataError};
+use super::partition::PartitionSettings;
+
+/// One result a topic, in the order they were asked for.
+pub(crate) type CreateResults = Vec<Result<CreatedTopic, CreateTopicError>>;
+
+impl Node {
+    /// Decides, writes and applies one proposal to the metadata.
+    pub(crate) fn propose<T>(
+        &self,
+        now: Now,
+        decide: impl FnOnce(&mut Draft) -> T,
+    ) -> Result<(T, Committed), MetadataError> {
+        self.metadata
+            .propose(now, decide, |image, records| self.apply(image, records))
+    }
+
+    /// Creates those topics that can be created.
+    pub(crate) fn create_topics(
+        &self,
+        now: Now,
+        wanted: &[CreateTopic],
+    ) -> Result<(CreateResults, Committed), MetadataError> {
+        self.propose(now, |draft| {
+            let mut create = |topic| {
+                let (records, created) = self.decide_create(draft.image(), topic)?;
+                draft.write(records);
+                Ok(created)
+            };
+            wanted.iter().map(&mut create).collect()
+        })
+    }
+
+    /// Says what creating these topics would do, each on its own.
+    pub(crate) fn validate_topics(&self, wanted: &[CreateTopic]) -> CreateResults {
+        let image = self.metadata.image();
+        let validate = |topic| {
+            self.decide_create(&image, topic)
+                .map(|(_, created)| created)
+        };
+        wanted.iter().map(validate).collect()
+    }
+
+    fn decide_create(
+        &self,
+        image: &MetadataImage,
+        topic: &CreateTopic,
+    ) -> Result<(Vec<MetadataRecord>, CreatedTopic), CreateTopicError> {
+        let properties = &self.config.properties;
+        let defaults = TopicDefaults {
+            partitions: properties.number("num.partitions") as i32,
+            replication_factor: properties.number("default.replication.factor") as i16,
+        };
+        decide_create_topic(
+            image,
+            &[self.config.node_id],
+            defaults,
+            new_topic_id(),
+            topic,
+        )
+    }
+
+    /// The topic that is made when a client asks for one that is not there.
+    pub(crate) fn automatic_topic(&self, name: &str) -> CreateTopic {
+        if name == OFFSETS_TOPIC {
+            return self.offsets_topic();
+        }
+        CreateTopic {
+            name: Arc::from(name),
+            partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        }
+    }
+
+    /// `__consumer_offsets` as Kafka makes it on first use.
+    pub(crate) fn offsets_topic(&self) -> CreateTopic {
+        let properties = &self.config.properties;
+        let segment_bytes = properties.number("offsets.topic.segment.bytes").to_string();
+        let config = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
+        CreateTopic {
+            name: Arc::from(OFFSETS_TOPIC),
+            partitions: properties.number("offsets.topic.num.partitions") as i32,
+            // As many as there are brokers, up to what was asked for.
+            replication_factor: 1,
+            assignments: Vec::new(),
+            configs: vec![
+                config("cleanup.policy", "compact"),
+                config("compression.type", "producer"),
+                config("segment.bytes", &segment_bytes),
+            ],
+        }
+    }
+
+    /// Deletes topics and closes their partitions.
+    pub(crate) fn delete_topics(
+        &self,
+        now: Now,
+        doomed: &[Arc<TopicImage>],
+    ) -> Result<Committed, MetadataError> {
+        let ((), committed) = self.propose(now, |draft| {
+            for topic in doomed {
+                // Another request may have been faster.
+                if draft.image().topic_by_id(topic.id).is_some() {
+                    draft.write(decide_delete_topic(topic));
+                }
+            }
+        })?;
+        Ok(committed)
+    }
+
+    /// The properties of this broker, those set while it ran included.
+    pub(crate) fn broker_configs(&self) -> BrokerConfigs {
+        let image = self.metadata.image();
+        BrokerConfigs {
+            fixed: self.config.properties.fixed.clone(),
+            dynamic: image.broker_configs(&self.config.node_id.to_string()),
+            dynamic_default: image.broker_configs(""),
+        }
+    }
+
+    /// Brings partitions in line with `records`, which made `image`.
+    fn apply(&self, image: &MetadataImage, records: &[MetadataRecord]) {
+        for record in records {
+            match record {
+                MetadataRecord::Partition {
+                    topic_id,
+                    index,
+                    partition,
+                } => {
+                    if let Some(topic) = image.topic_by_id(*topic_id) {
+                        self.open_partition(topic, *index, partition.leader_epoch);
+                    }
+                }
+                MetadataRecord::RemoveTopic { topic_id } => self.close_topic(*topic_id),
+                MetadataRecord::Config {
+                    resource: ConfigResource::Topic(name),
+                    ..
+                } => {
+                    if let Some(topic) = image.topic(name) {
+                        self.partitions
+                            .configure(topic.id, &self.partition_settings(topic));
+                    }
+                }
+                MetadataRecord::Topic { .. }
+                | MetadataRecord::Config { .. }
+                | MetadataRecord::ProducerIds { .. } => {}
+            }
+        }
+    }
+
+    pub(super) fn open_partition(
+        &self,
+        topic: &TopicImage,
+        index: PartitionIndex,
+        leader_epoch: LeaderEpoch,
+    ) {
+        let settings = self.partition_settings(topic);
+        self.partitions
+            .open(&topic.name, topic.id, index, leader_epoch, settings);
+    }
+
+    fn close_topic(&self, id: TopicId) {
+        for log in self.partitions.delete_topic(id) {
+            if let Err(error) = log.remove() {
+                tracing::warn!(%error, "a deleted topic's files could not be removed");
+            }
+        }
+    }
+
+    /// What applies to the partitions of `topic`.
+    fn partition_settings(&self, topic: &TopicImage) -> PartitionSettings {
+        let properties = &self.config.properties;
+        PartitionSettings::new(
+            &TopicConfig::resolve(properties, &topic.configs),
+            properties.number("producer.id.expiration.ms"),
+            properties.is_on("ottla.validate.compressed"),
+        )
+    }
+}
+
+/// Where committed offsets and groups live.
+pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// A random id. Kafka leaves out ids whose text begins with a dash, because
+/// command lines would take them for options.
+fn new_topic_id() -> TopicId {
+    loop {
+        let id = TopicId(Uuid::new_v4().into_bytes());
+        if !id.to_string().starts_with('-') {
+            return id;
+        }
+    }
+}
