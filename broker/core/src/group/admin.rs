@@ -126,7 +126,10 @@ fn listed(id: &GroupId, group: &Group) -> ListedGroup {
 
 /// An empty filter lets everything through; case does not matter.
 fn matches(filter: &[String], name: &str) -> bool {
-    filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    filter.is_empty()
+        || filter
+            .iter()
+            .any(|wanted| wanted.eq_ignore_ascii_case(name))
 }
 
 fn describe(shard: &GroupShard, id: &GroupId) -> Result<DescribedGroup, GroupError> {
@@ -165,12 +168,7 @@ fn describe_classic(group: &ClassicGroup) -> DescribedGroup {
 
 /// A group goes with its offsets, all in one batch.
 fn delete(shard: &GroupShard, token: RequestToken, id: &GroupId) -> GroupDecision {
-    let refuse = |error| {
-        answer(
-            token,
-            GroupReply::Admin(AdminReply::Delete(Err(error))),
-        )
-    };
+    let refuse = |error| answer(token, GroupReply::Admin(AdminReply::Delete(Err(error))));
     let group_tombstones = match shard.groups.get(id) {
         None => return refuse(GroupError::GroupIdNotFound(id.to_string())),
         Some(Group::Classic(group)) if !group.is_empty() => {

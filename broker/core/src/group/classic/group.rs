@@ -403,7 +403,9 @@ impl ClassicGroup {
         });
         let wait_ms = initial.map_or(timeout_ms, |initial| initial.delay_ms);
         self.members.for_each(|member| {
-            member.syncing = None;
+            if member.syncing.take().is_some() {
+                member.session_ends_ms = session_end(now.monotonic_ms, member.session_timeout_ms);
+            }
             if was_completing {
                 member.assignment = Bytes::new();
             }

@@ -39,7 +39,10 @@ pub(super) fn decide(
     }
     let mut effects = remove(group, request, &gone);
     effects.push(reply(token, ClassicReply::Leave(Ok(outcomes))));
-    if gone.iter().any(|member| group.members.get(member).is_some()) {
+    if gone
+        .iter()
+        .any(|member| group.members.get(member).is_some())
+    {
         effects.push(again_rebalance(&request.group));
     } else if !gone.is_empty() {
         effects.push(again_join(&request.group));

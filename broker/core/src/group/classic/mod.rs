@@ -101,7 +101,7 @@ pub(super) fn fire(shard: &GroupShard, now: Now, timer: &ClassicTimer) -> GroupD
         return GroupDecision::default();
     };
     match timer {
-        ClassicTimer::Rebalance { .. } => rebalance::start(group, id, &shard.config),
+        ClassicTimer::Rebalance { .. } => rebalance::start(group, id, now, &shard.config),
         ClassicTimer::Join { .. } => rebalance::try_complete(group, id, now, &shard.config),
         ClassicTimer::Sync { generation, .. } => sync::expire(group, id, *generation),
         ClassicTimer::Session { member, .. } => session::expire(group, id, member, now),

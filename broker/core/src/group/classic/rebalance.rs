@@ -16,8 +16,14 @@ use crate::decision::Decision;
 use crate::time::Now;
 
 /// Asks every member to join again, unless they are being asked already.
-/// Whoever waits for an assignment learns it from the answer.
-pub(super) fn start(group: &ClassicGroup, id: &GroupId, config: &GroupConfig) -> GroupDecision {
+/// Whoever waits for an assignment learns it from the answer, and has a full
+/// session to act on it: while it waited, it sent no heartbeats.
+pub(super) fn start(
+    group: &ClassicGroup,
+    id: &GroupId,
+    now: Now,
+    config: &GroupConfig,
+) -> GroupDecision {
     let mut effects = Vec::new();
     let starts = match group.phase {
         Phase::Empty => !group.members.is_empty(),
@@ -25,8 +31,13 @@ pub(super) fn start(group: &ClassicGroup, id: &GroupId, config: &GroupConfig) ->
         Phase::Completing(_) | Phase::Stable(_) => true,
     };
     if starts {
-        let waiting = group.members.iter().filter_map(|member| member.syncing);
-        effects.extend(waiting.map(|token| refuse_sync(token, GroupError::RebalanceInProgress)));
+        for member in group.members.iter() {
+            if let Some(token) = member.syncing {
+                effects.push(refuse_sync(token, GroupError::RebalanceInProgress));
+                let ends_ms = session_end(now.monotonic_ms, member.session_timeout_ms);
+                effects.push(set_session(id, &member.id, ends_ms));
+            }
+        }
         effects.push(GroupEffect::CancelTimer {
             timer: sync_timer(id, group.generation),
         });

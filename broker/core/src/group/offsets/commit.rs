@@ -117,20 +117,26 @@ fn keep(
     if asked.metadata.len() > shard.config.offset_metadata_max_bytes {
         return Err(GroupError::OffsetMetadataTooLarge);
     }
+    let mut committed = CommittedOffset {
+        offset: asked.offset,
+        leader_epoch: asked.leader_epoch,
+        metadata: asked.metadata.clone(),
+        commit_timestamp_ms: now.wall_ms,
+        expire_timestamp_ms: None,
+        topic_id,
+    };
+    if let Some(retention_ms) = request.retention_ms {
+        // The record that has room for it has none for the rest, which clients
+        // that old do not know of.
+        committed.expire_timestamp_ms = Some(now.wall_ms.saturating_add(retention_ms));
+        committed.leader_epoch = None;
+        committed.topic_id = TopicId::ZERO;
+    }
     Ok(GroupRecord::Offset(OffsetRecord {
         group: request.group.clone(),
         topic: topic.clone(),
         partition: asked.partition,
-        committed: Some(CommittedOffset {
-            offset: asked.offset,
-            leader_epoch: asked.leader_epoch,
-            metadata: asked.metadata.clone(),
-            commit_timestamp_ms: now.wall_ms,
-            expire_timestamp_ms: request
-                .retention_ms
-                .map(|retention_ms| now.wall_ms.saturating_add(retention_ms)),
-            topic_id,
-        }),
+        committed: Some(committed),
     }))
 }
 

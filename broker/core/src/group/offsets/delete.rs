@@ -60,7 +60,8 @@ fn check<'a>(shard: &'a GroupShard, request: &DeleteRequest) -> Result<&'a Group
     match group {
         // Only of consumers does the coordinator know what they read.
         Group::Classic(group)
-            if group.state() != ClassicState::Empty && group.protocol_type() != Some("consumer") =>
+            if group.state() != ClassicState::Empty
+                && group.protocol_type() != Some("consumer") =>
         {
             Err(GroupError::NonEmptyGroup)
         }
