@@ -5,6 +5,7 @@ pub(crate) mod identity;
 pub(crate) mod metadata;
 pub(crate) mod partition;
 pub(crate) mod partitions;
+pub(crate) mod producer_ids;
 mod retention;
 mod start;
 pub(crate) mod timers;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use clock::Clock;
 use metadata::{Metadata, MetadataError};
 use partitions::Partitions;
+use producer_ids::ProducerIds;
 use timers::Timers;
 
 use crate::config::NodeConfig;
@@ -42,6 +44,7 @@ pub(crate) struct Node {
     pub(crate) timers: Arc<Timers>,
     pub(crate) metadata: Metadata,
     pub(crate) partitions: Partitions,
+    producer_ids: ProducerIds,
     storage: Arc<Storage>,
 }
 

@@ -12,6 +12,7 @@ use super::identity;
 use super::metadata::{self, METADATA_FOLDER, Metadata};
 use super::partition::{Partition, PartitionSettings};
 use super::partitions::Partitions;
+use super::producer_ids::ProducerIds;
 use super::timers::Timers;
 use super::{Node, StartNodeError};
 use crate::config::NodeConfig;
@@ -33,6 +34,7 @@ impl Node {
             timers: Arc::new(Timers::default()),
             metadata: Metadata::new(image, log),
             partitions: Partitions::new(Arc::clone(&storage)),
+            producer_ids: ProducerIds::default(),
             storage,
             config,
         });
