@@ -15,15 +15,20 @@ use super::metadata::{Committed, MetadataError};
 pub(crate) struct ProducerIds(Mutex<Range<i64>>);
 
 impl Node {
-    /// An id that no producer was ever given, and when it may be told: an id
-    /// of a new block only once the block's record is committed.
+    /// An id that no producer was ever given, and when it may be told: once the
+    /// record of its block is committed.
     pub(crate) fn next_producer_id(
         &self,
         now: Now,
     ) -> Result<(ProducerId, Committed), MetadataError> {
-        let mut block = self.producer_ids.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut block = self
+            .producer_ids
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = block.next() {
-            return Ok((ProducerId(id), Committed::default()));
+            // The request that opened the block may still wait for it.
+            return Ok((ProducerId(id), self.metadata.committed()));
         }
         let (first, committed) = self.propose(now, |draft| {
             let first = draft.image().next_producer_id();

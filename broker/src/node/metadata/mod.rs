@@ -103,6 +103,16 @@ impl Metadata {
         self.image.load()
     }
 
+    /// When all that was proposed so far may be told.
+    pub(crate) fn committed(&self) -> Committed {
+        let ticket = self
+            .log
+            .marks()
+            .and_then(|marks| self.log.ticket(marks.log_end));
+        // A closed log tells nobody anything: neither do the connections.
+        Committed(ticket.unwrap_or_default())
+    }
+
     /// Closes the log: nothing is proposed any more.
     pub(crate) fn close(&self) {
         self.log.close(Unavailable::Offline);
