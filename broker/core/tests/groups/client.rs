@@ -158,7 +158,7 @@ impl Driver {
         let token = self.send(GroupRequest::Offsets(OffsetRequest::Commit(request)));
         match self.take(token) {
             Some(GroupReply::Offsets(OffsetReply::Commit(topics))) => {
-                topics[0].partitions[0].1.clone()
+                topics[0].partitions[0].error.clone()
             }
             other => panic!("no answer to OffsetCommit: {other:?}"),
         }

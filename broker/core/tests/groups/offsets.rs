@@ -87,8 +87,8 @@ fn a_group_nobody_knows_is_no_place_for_a_member_to_commit() {
         panic!("no answer");
     };
     assert_eq!(
-        topics[0].partitions,
-        [(PartitionIndex(0), Some(GroupError::IllegalGeneration))]
+        topics[0].partitions[0].error,
+        Some(GroupError::IllegalGeneration)
     );
 }
 
@@ -115,7 +115,7 @@ fn each_partition_is_judged_for_itself() {
     let errors: Vec<_> = topics[0]
         .partitions
         .iter()
-        .map(|(_, error)| error)
+        .map(|outcome| &outcome.error)
         .collect();
     let missing = Some(GroupError::UnknownTopicOrPartition);
     assert_eq!(
@@ -240,7 +240,7 @@ fn offsets_are_deleted_unless_a_member_reads_the_topic() {
     };
     let errors: Vec<_> = topics
         .into_iter()
-        .map(|topic| topic.partitions[0].1.clone())
+        .map(|topic| topic.partitions[0].error.clone())
         .collect();
     assert_eq!(
         errors,

@@ -192,10 +192,10 @@ impl Step<'_> {
         match &request.instance {
             Some(instance) => match self.group.members.of_instance(instance) {
                 Some(current) => self.take_over(current, member),
-                None => self.add(member),
+                None => self.add(&member),
             },
-            None if request.requires_known_member => self.give_id(member),
-            None => self.add(member),
+            None if request.requires_known_member => self.give_id(&member),
+            None => self.add(&member),
         }
     }
 
@@ -206,7 +206,7 @@ impl Step<'_> {
                 // Only dynamic members are given ids to come back with.
                 return self.refuse(&member, GroupError::UnknownMemberId);
             }
-            return self.add(member);
+            return self.add(&member);
         }
         let instance = self.request.instance.as_ref();
         let known = match self.group.check_member(&member, instance) {
@@ -227,18 +227,18 @@ impl Step<'_> {
     }
 
     /// KIP-394: a new member must come back with the id it is given.
-    fn give_id(mut self, member: MemberId) -> GroupDecision {
+    fn give_id(mut self, member: &MemberId) -> GroupDecision {
         let session_timeout_ms = self.request.session_timeout_ms;
         let ends_ms = session_end(self.now.monotonic_ms, session_timeout_ms);
-        self.push(set_session(&self.request.group, &member, ends_ms));
+        self.push(set_session(&self.request.group, member, ends_ms));
         self.observe(ClassicChange::MemberIdGiven {
             member: member.clone(),
             session_timeout_ms,
         });
-        self.refuse(&member, GroupError::MemberIdRequired(member.clone()))
+        self.refuse(member, GroupError::MemberIdRequired(member.clone()))
     }
 
-    fn add(mut self, id: MemberId) -> GroupDecision {
+    fn add(mut self, id: &MemberId) -> GroupDecision {
         let session_ends_ms = session_end(self.now.monotonic_ms, NEW_MEMBER_JOIN_TIMEOUT_MS);
         let request = &self.request;
         let member = Member {
@@ -255,7 +255,7 @@ impl Step<'_> {
             syncing: None,
             session_ends_ms,
         };
-        self.push(set_session(&self.request.group, &id, session_ends_ms));
+        self.push(set_session(&self.request.group, id, session_ends_ms));
         self.observe(ClassicChange::Joined(Box::new(member)));
         self.rebalance()
     }

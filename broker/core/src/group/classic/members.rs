@@ -121,7 +121,7 @@ impl Members {
 
     /// Adds a member, or puts it in the place of the one with its id.
     pub(super) fn insert(&mut self, member: Member) {
-        self.remove(&member.id.clone());
+        self.remove(&member.id);
         for protocol in &member.protocols {
             *self.supporters.entry(protocol.name.clone()).or_default() += 1;
         }

@@ -8,7 +8,7 @@ use super::super::{
     GroupDecision, GroupEffect, GroupError, GroupReply, GroupShard, SoftEvent, TopicInfo,
     TopicName, TopicsView,
 };
-use super::{CommitRequest, OffsetReply, OffsetToCommit, Topic, answered};
+use super::{CommitRequest, OffsetReply, OffsetToCommit, Outcome, Topic, answered};
 use crate::decision::RequestToken;
 use crate::ids::{PartitionIndex, TopicId};
 use crate::time::Now;
@@ -20,18 +20,18 @@ pub(super) fn decide(
     shard: &GroupShard,
     now: Now,
     token: RequestToken,
-    request: CommitRequest,
+    request: &CommitRequest,
     topics: &dyn TopicsView,
 ) -> GroupDecision {
-    if let Err(error) = check(shard, &request, topics) {
-        return answered(token, OffsetReply::Commit(refuse_all(&request, &error)));
+    if let Err(error) = check(shard, request, topics) {
+        return answered(token, OffsetReply::Commit(refuse_all(request, &error)));
     }
     let mut decision = GroupDecision::default();
     let mut outcomes = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let info = topics.by_name(topic.name.as_str());
         let partitions = topic.partitions.iter().map(|asked| {
-            let outcome = keep(shard, now, &request, &topic.name, asked, info);
+            let outcome = keep(shard, now, request, &topic.name, asked, info);
             let error = match outcome {
                 Ok(record) => {
                     decision.records.push(record);
@@ -39,14 +39,17 @@ pub(super) fn decide(
                 }
                 Err(error) => Some(error),
             };
-            (asked.partition, error)
+            Outcome {
+                partition: asked.partition,
+                error,
+            }
         });
         outcomes.push(Topic {
             name: topic.name.clone(),
             partitions: partitions.collect(),
         });
     }
-    decision.effects.extend(sign_of_life(shard, &request));
+    decision.effects.extend(sign_of_life(shard, request));
     decision.effects.push(GroupEffect::Reply {
         token,
         reply: GroupReply::Offsets(OffsetReply::Commit(outcomes)),
@@ -151,11 +154,11 @@ pub(super) fn existing(
     }
 }
 
-fn refuse_all(
-    request: &CommitRequest,
-    error: &GroupError,
-) -> Vec<Topic<(PartitionIndex, Option<GroupError>)>> {
-    let refused = |asked: &OffsetToCommit| (asked.partition, Some(error.clone()));
+fn refuse_all(request: &CommitRequest, error: &GroupError) -> Vec<Topic<Outcome>> {
+    let refused = |asked: &OffsetToCommit| Outcome {
+        partition: asked.partition,
+        error: Some(error.clone()),
+    };
     let topics = request.topics.iter().map(|topic| Topic {
         name: topic.name.clone(),
         partitions: topic.partitions.iter().map(refused).collect(),

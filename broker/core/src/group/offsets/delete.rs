@@ -7,7 +7,7 @@ use super::super::{
 };
 use super::commit::existing;
 use super::table::tombstone;
-use super::{DeleteRequest, OffsetReply, Topic, answered};
+use super::{DeleteRequest, OffsetReply, Outcome, Topic, answered};
 use crate::decision::RequestToken;
 
 pub(super) fn decide(
@@ -36,7 +36,7 @@ pub(super) fn decide(
                     None
                 }
             };
-            (partition, error)
+            Outcome { partition, error }
         });
         outcomes.push(Topic {
             partitions: partitions.collect(),

@@ -13,7 +13,7 @@ mod table;
 
 pub use request::{
     CommitRequest, DeleteRequest, FetchRequest, FetchedOffset, OffsetReply, OffsetRequest,
-    OffsetToCommit, Topic,
+    OffsetToCommit, Outcome, Topic,
 };
 pub(super) use table::CommittedOffsets;
 
@@ -37,7 +37,7 @@ pub(super) fn decide(
     topics: &dyn TopicsView,
 ) -> GroupDecision {
     match request {
-        OffsetRequest::Commit(request) => commit::decide(shard, now, token, request, topics),
+        OffsetRequest::Commit(request) => commit::decide(shard, now, token, &request, topics),
         OffsetRequest::Fetch(request) => answered(token, fetch::read(shard, &request)),
         OffsetRequest::Delete(request) => delete::decide(shard, token, request, topics),
     }

@@ -19,11 +19,11 @@ pub enum OffsetRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OffsetReply {
     /// To OffsetCommit: every partition asked for, in order.
-    Commit(Vec<Topic<(PartitionIndex, Option<GroupError>)>>),
+    Commit(Vec<Topic<Outcome>>),
     /// To OffsetFetch: every partition asked for, or all that have an offset.
     Fetch(Result<Vec<Topic<FetchedOffset>>, GroupError>),
     /// To OffsetDelete: every partition asked for, in order.
-    Delete(Result<Vec<Topic<(PartitionIndex, Option<GroupError>)>>, GroupError>),
+    Delete(Result<Vec<Topic<Outcome>>, GroupError>),
 }
 
 /// Something per partition of a topic.
@@ -33,6 +33,15 @@ pub struct Topic<T> {
     pub name: TopicName,
     /// One per partition.
     pub partitions: Vec<T>,
+}
+
+/// What became of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which partition.
+    pub partition: PartitionIndex,
+    /// Why nothing was done; `None` when it was.
+    pub error: Option<GroupError>,
 }
 
 /// OffsetCommit.
