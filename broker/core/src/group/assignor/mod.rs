@@ -4,7 +4,7 @@
 //! they have been promised so far, to what they should be promised next. It
 //! never looks at what a member still holds, nor talks to anybody: moving from
 //! one promise to the next is the business of
-//! [`reconcile`](super::consumer::reconcile).
+//! [`consumer`](super::consumer).
 
 mod balance;
 mod range;
