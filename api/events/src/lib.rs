@@ -20,6 +20,8 @@ pub mod event_bus;
 pub mod headers;
 mod ids;
 mod murmur2;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod secret;
 mod timestamp;
 pub mod topics;

@@ -26,6 +26,7 @@ pub struct Record {
 
 /// Where a record is: together, its three parts name it for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Position {
     /// The topic.
     pub topic: String,

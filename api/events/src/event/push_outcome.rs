@@ -9,6 +9,7 @@ use crate::{CommentId, EventId, Timestamp, UserId, topics};
 /// The outcome of one event for one notified user; a later one of the same event replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PushOutcome {
     /// The event that asked for the pushes.
     pub event_id: EventId,
@@ -29,6 +30,7 @@ pub struct PushOutcome {
 
 /// One step of a push's journey.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PushStep {
     /// Such as `received`, `claimed`, `sent`, `accepted`.
     pub name: String,

@@ -82,6 +82,7 @@ impl Event for SubscriptionRequest {
 /// A stored subscription: one browser of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Subscription {
     /// Its number in the push service's database.
     pub seq: SubscriptionId,

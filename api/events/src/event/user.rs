@@ -7,6 +7,7 @@ use crate::{Timestamp, UserId, topics};
 
 /// An e-mail address, as an object because the API's JSON has it so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EmailAddress {
     /// `name@domain`.
     pub address: String,
@@ -15,6 +16,7 @@ pub struct EmailAddress {
 /// What the API says about a user; never a password, never a hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserDto {
     /// The user's number.
     pub seq: UserId,
@@ -36,6 +38,7 @@ pub struct UserDto {
 
 /// Who wrote a post or a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Writer {
     /// The writer's address.
     pub email: EmailAddress,

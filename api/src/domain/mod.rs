@@ -1,0 +1,24 @@
+//! What users, posts and comments are, and which values they may have.
+//!
+//! A value of these types is legal: it was parsed, once, at the edge. Nothing here knows HTTP,
+//! SQL or Kafka.
+
+mod contents;
+mod email;
+mod image;
+mod model;
+mod name;
+mod page;
+mod password;
+mod text;
+
+pub use contents::{Contents, ContentsError};
+pub use email::{Email, EmailError};
+pub use image::{ImageError, ImageKind, ProfileImage};
+pub use model::{
+    Comment, ConnectedUser, Connection, ConnectionRequest, Delivery, JoinedUser, NewComment,
+    NewUser, Post, ProfileChange, User, WrittenComment,
+};
+pub use name::{Name, NameError};
+pub use page::{Page, PageError};
+pub use password::{Password, PasswordError};

@@ -1,0 +1,204 @@
+//! The seam to the database: what the service asks of it, one transaction per method.
+//!
+//! [`SqliteStore`] is the implementation; a second one needs only these two traits. Every method
+//! that acts for a user names that user, so that ownership is decided by the statement itself.
+//! An event is written to the outbox in the transaction of what it is about.
+
+mod sqlite;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use social_events::bus::{Position, Record};
+use social_events::{CommentId, Envelope, PostId, PushOutcome, Timestamp, UserId, UserUpdated};
+
+use crate::domain::{
+    Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
+    NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
+};
+
+pub use sqlite::SqliteStore;
+
+/// How many comments of a post are listed, the newest.
+pub const COMMENTS_MAX: i64 = 500;
+
+/// The hash of a session's token.
+pub type TokenHash = [u8; 32];
+
+/// The database failed, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody has that address.
+    #[error("the address is taken")]
+    DuplicateEmail,
+    /// The database failed; nothing was changed.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("database schema: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what this version cannot have written.
+    #[error("database holds an unreadable {0}")]
+    Unreadable(&'static str),
+}
+
+/// What the service asks of its database.
+#[async_trait]
+pub trait Store: Outbox {
+    /// Adds a user, and `UserJoined` to the outbox.
+    ///
+    /// # Errors
+    /// [`StoreError::DuplicateEmail`] when the address is taken.
+    async fn add_user(&self, user: NewUser) -> Result<JoinedUser, StoreError>;
+
+    /// A user.
+    async fn user(&self, user: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user of an address, with the password's hash.
+    async fn credentials(&self, email: &Email) -> Result<Option<(UserId, String)>, StoreError>;
+
+    /// Counts a log-in; the user as it then is.
+    async fn count_login(&self, user: UserId, at: Timestamp) -> Result<Option<User>, StoreError>;
+
+    /// Changes name or image; a changed name adds `UserUpdated` to the outbox.
+    async fn change_profile(
+        &self,
+        user: UserId,
+        change: ProfileChange,
+    ) -> Result<Option<(User, Option<Envelope<UserUpdated>>)>, StoreError>;
+
+    /// An image's media type and content.
+    async fn image(&self, name: &str) -> Result<Option<(String, Bytes)>, StoreError>;
+
+    /// Adds a session and forgets the user's expired ones.
+    async fn add_session(
+        &self,
+        token: TokenHash,
+        user: UserId,
+        at: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The user of a session that has not expired at `at`.
+    async fn session(&self, token: TokenHash, at: Timestamp) -> Result<Option<UserId>, StoreError>;
+
+    /// Ends a session.
+    async fn remove_session(&self, token: TokenHash) -> Result<(), StoreError>;
+
+    /// Whether `viewer` may see `owner`'s posts: it is the same user, or has a granted connection.
+    async fn may_see(&self, viewer: UserId, owner: UserId) -> Result<bool, StoreError>;
+
+    /// Whose posts the user may see; the latest grant first.
+    async fn connections(&self, user: UserId) -> Result<Vec<ConnectedUser>, StoreError>;
+
+    /// Who asks to see the user's posts; the latest first.
+    async fn connection_requests(&self, user: UserId)
+    -> Result<Vec<ConnectionRequest>, StoreError>;
+
+    /// Asks for a connection; one that was asked for before stays as it is. `None` when there is
+    /// no such target.
+    async fn ask_connection(
+        &self,
+        user: UserId,
+        target: UserId,
+        at: Timestamp,
+    ) -> Result<Option<Connection>, StoreError>;
+
+    /// Grants what `requester` asked of `user`; a second grant changes nothing. `None` when
+    /// nothing was asked.
+    async fn grant_connection(
+        &self,
+        user: UserId,
+        requester: UserId,
+        at: Timestamp,
+    ) -> Result<Option<Connection>, StoreError>;
+
+    /// Removes the connections between two users, in both directions; whether there was any.
+    async fn remove_connections(&self, user: UserId, other: UserId) -> Result<bool, StoreError>;
+
+    /// Adds a post.
+    async fn add_post(
+        &self,
+        writer: UserId,
+        contents: &Contents,
+        at: Timestamp,
+    ) -> Result<Post, StoreError>;
+
+    /// `owner`'s posts as `viewer` sees them; newest first.
+    async fn posts(
+        &self,
+        viewer: UserId,
+        owner: UserId,
+        page: Page,
+    ) -> Result<Vec<Post>, StoreError>;
+
+    /// The posts of `viewer` and of everybody `viewer` may see; newest first.
+    async fn feed(&self, viewer: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
+
+    /// `viewer` likes `owner`'s post; a second time changes nothing. `None` when there is none.
+    async fn like(
+        &self,
+        viewer: UserId,
+        owner: UserId,
+        post: PostId,
+        at: Timestamp,
+    ) -> Result<Option<Post>, StoreError>;
+
+    /// Adds a comment, and `CommentCreated` to the outbox. `None` when there is no such post.
+    async fn add_comment(&self, comment: NewComment) -> Result<Option<WrittenComment>, StoreError>;
+
+    /// The newest [`COMMENTS_MAX`] comments of `owner`'s post, newest first. `None` when there
+    /// is no such post.
+    async fn comments(
+        &self,
+        owner: UserId,
+        post: PostId,
+    ) -> Result<Option<Vec<Comment>>, StoreError>;
+
+    /// Where the event of a comment on `owner`'s post is on its way.
+    async fn delivery(
+        &self,
+        owner: UserId,
+        post: PostId,
+        comment: CommentId,
+    ) -> Result<Option<Delivery>, StoreError>;
+
+    /// Keeps what the push service said; its latest word about an event counts.
+    async fn save_outcome(&self, outcome: &PushOutcome) -> Result<(), StoreError>;
+
+    /// Whether the database answers.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Waits for what is being written and closes the database.
+    async fn close(&self);
+}
+
+/// The part of the store that the relay works on.
+#[async_trait]
+pub trait Outbox: fmt::Debug + Send + Sync + 'static {
+    /// The oldest `limit` events that are neither published nor refused, in order.
+    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, StoreError>;
+
+    /// Notes where records are; all or none.
+    async fn mark_published(
+        &self,
+        published: &[(i64, Position)],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Notes that an event can never be published, so that others of its key may go on.
+    async fn mark_refused(&self, outbox_seq: i64, cause: &str) -> Result<(), StoreError>;
+
+    /// How many events are pending.
+    async fn pending_count(&self) -> Result<i64, StoreError>;
+}
+
+/// An event on its way.
+#[derive(Debug, Clone)]
+pub struct PendingEvent {
+    /// The outbox row.
+    pub outbox_seq: i64,
+    /// The record to publish.
+    pub record: Record,
+}

@@ -1,0 +1,112 @@
+//! Comments, each written with its event.
+
+use social_events::{
+    CommentCreated, CommentId, EmailAddress, Envelope, PostId, Timestamp, UserId, Writer,
+};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{outbox, users};
+use crate::domain::{Comment, NewComment, WrittenComment};
+use crate::store::{COMMENTS_MAX, StoreError};
+
+/// The comment, the post's counter and the event: one transaction, so none without the others.
+pub(super) async fn add(
+    tx: &mut SqliteConnection,
+    comment: NewComment,
+) -> Result<Option<WrittenComment>, StoreError> {
+    let counted = sqlx::query(
+        "UPDATE posts SET comment_count = comment_count + 1 WHERE seq = ? AND user_seq = ?",
+    )
+    .bind(comment.post.0)
+    .bind(comment.post_writer.0)
+    .execute(&mut *tx)
+    .await?;
+    if counted.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let added = sqlx::query(
+        "INSERT INTO comments (user_seq, post_seq, contents, create_at) VALUES (?, ?, ?, ?)",
+    )
+    .bind(comment.writer.0)
+    .bind(comment.post.0)
+    .bind(comment.contents.as_str())
+    .bind(comment.at.millis())
+    .execute(&mut *tx)
+    .await?;
+    let comment_id = CommentId(added.last_insert_rowid());
+
+    let post_writer = users::by_seq(tx, comment.post_writer).await?;
+    let commenter = users::by_seq(tx, comment.writer).await?;
+    let (Some(post_writer), Some(commenter)) = (post_writer, commenter) else {
+        return Err(StoreError::Unreadable("user"));
+    };
+    let writer = Writer {
+        email: EmailAddress {
+            address: commenter.email,
+        },
+        name: Some(commenter.name),
+    };
+    let created = CommentCreated {
+        post_writer: post_writer.into(),
+        post_id: comment.post,
+        user_id: comment.writer,
+        comment_writer: writer.clone(),
+        comment_id,
+    };
+    let event = Envelope {
+        time: comment.at,
+        ..Envelope::new(created, Some(comment.trace))
+    };
+    outbox::add(tx, &event, Some(comment_id)).await?;
+    let comment = Comment {
+        seq: comment_id,
+        contents: comment.contents.as_str().to_owned(),
+        writer,
+        create_at: comment.at,
+    };
+    Ok(Some(WrittenComment { comment, event }))
+}
+
+#[derive(FromRow)]
+struct CommentRow {
+    seq: i64,
+    contents: String,
+    email: String,
+    name: String,
+    create_at: i64,
+}
+
+pub(super) async fn of_post(
+    connection: &mut SqliteConnection,
+    owner: UserId,
+    post: PostId,
+) -> Result<Option<Vec<Comment>>, StoreError> {
+    let (exists,): (bool,) =
+        sqlx::query_as("SELECT EXISTS (SELECT 1 FROM posts WHERE seq = ? AND user_seq = ?)")
+            .bind(post.0)
+            .bind(owner.0)
+            .fetch_one(&mut *connection)
+            .await?;
+    if !exists {
+        return Ok(None);
+    }
+    let rows: Vec<CommentRow> = sqlx::query_as(
+        "SELECT c.seq, c.contents, u.email, u.name, c.create_at
+         FROM comments c JOIN users u ON u.seq = c.user_seq
+         WHERE c.post_seq = ? ORDER BY c.seq DESC LIMIT ?",
+    )
+    .bind(post.0)
+    .bind(COMMENTS_MAX)
+    .fetch_all(connection)
+    .await?;
+    let comments = rows.into_iter().map(|row| Comment {
+        seq: CommentId(row.seq),
+        contents: row.contents,
+        writer: Writer {
+            email: EmailAddress { address: row.email },
+            name: Some(row.name),
+        },
+        create_at: Timestamp::from_millis(row.create_at),
+    });
+    Ok(Some(comments.collect()))
+}

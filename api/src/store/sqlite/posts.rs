@@ -1,0 +1,147 @@
+//! Posts and likes. Counters are changed by the statement, never read and written back.
+
+use social_events::{EmailAddress, PostId, Timestamp, UserId, Writer};
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::domain::{Contents, Page, Post};
+use crate::store::StoreError;
+
+#[derive(FromRow)]
+struct PostRow {
+    seq: i64,
+    contents: String,
+    like_count: i64,
+    liked: bool,
+    comment_count: i64,
+    email: String,
+    name: String,
+    create_at: i64,
+}
+
+impl From<PostRow> for Post {
+    fn from(row: PostRow) -> Self {
+        Self {
+            seq: PostId(row.seq),
+            contents: row.contents,
+            likes: row.like_count,
+            likes_of_me: row.liked,
+            comments: row.comment_count,
+            writer: Writer {
+                email: EmailAddress { address: row.email },
+                name: Some(row.name),
+            },
+            create_at: Timestamp::from_millis(row.create_at),
+        }
+    }
+}
+
+pub(super) async fn add(
+    tx: &mut SqliteConnection,
+    writer: UserId,
+    contents: &Contents,
+    at: Timestamp,
+) -> Result<Post, StoreError> {
+    let added = sqlx::query("INSERT INTO posts (user_seq, contents, create_at) VALUES (?, ?, ?)")
+        .bind(writer.0)
+        .bind(contents.as_str())
+        .bind(at.millis())
+        .execute(&mut *tx)
+        .await?;
+    let post = PostId(added.last_insert_rowid());
+    by_seq(tx, writer, writer, post)
+        .await?
+        .ok_or(StoreError::Unreadable("post"))
+}
+
+async fn by_seq(
+    connection: &mut SqliteConnection,
+    viewer: UserId,
+    owner: UserId,
+    post: PostId,
+) -> Result<Option<Post>, StoreError> {
+    let row: Option<PostRow> = sqlx::query_as(
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+                EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
+                    AS liked
+         FROM posts p JOIN users u ON u.seq = p.user_seq
+         WHERE p.seq = ?3 AND p.user_seq = ?2",
+    )
+    .bind(viewer.0)
+    .bind(owner.0)
+    .bind(post.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Post::from))
+}
+
+pub(super) async fn of_user(
+    connection: &mut SqliteConnection,
+    viewer: UserId,
+    owner: UserId,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    let rows: Vec<PostRow> = sqlx::query_as(
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+                EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
+                    AS liked
+         FROM posts p JOIN users u ON u.seq = p.user_seq
+         WHERE p.user_seq = ?2
+         ORDER BY p.seq DESC LIMIT ?3 OFFSET ?4",
+    )
+    .bind(viewer.0)
+    .bind(owner.0)
+    .bind(page.limit)
+    .bind(page.offset)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Post::from).collect())
+}
+
+pub(super) async fn feed(
+    connection: &mut SqliteConnection,
+    viewer: UserId,
+    page: Page,
+) -> Result<Vec<Post>, StoreError> {
+    let rows: Vec<PostRow> = sqlx::query_as(
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+                EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
+                    AS liked
+         FROM posts p JOIN users u ON u.seq = p.user_seq
+         WHERE p.user_seq = ?1 OR p.user_seq IN (
+             SELECT target_seq FROM connections
+             WHERE user_seq = ?1 AND granted_at IS NOT NULL)
+         ORDER BY p.seq DESC LIMIT ?2 OFFSET ?3",
+    )
+    .bind(viewer.0)
+    .bind(page.limit)
+    .bind(page.offset)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Post::from).collect())
+}
+
+pub(super) async fn like(
+    tx: &mut SqliteConnection,
+    viewer: UserId,
+    owner: UserId,
+    post: PostId,
+    at: Timestamp,
+) -> Result<Option<Post>, StoreError> {
+    let liked = sqlx::query(
+        "INSERT OR IGNORE INTO likes (user_seq, post_seq, create_at)
+         SELECT ?1, seq, ?4 FROM posts WHERE seq = ?3 AND user_seq = ?2",
+    )
+    .bind(viewer.0)
+    .bind(owner.0)
+    .bind(post.0)
+    .bind(at.millis())
+    .execute(&mut *tx)
+    .await?;
+    if liked.rows_affected() > 0 {
+        sqlx::query("UPDATE posts SET like_count = like_count + 1 WHERE seq = ?")
+            .bind(post.0)
+            .execute(&mut *tx)
+            .await?;
+    }
+    by_seq(tx, viewer, owner, post).await
+}
