@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::{InvalidConfig, NodeConfig, set_property};
 use crate::node::Node;
+use crate::observe::Observer;
 use crate::server::listener;
 
 /// How long a stop waits for the logs to be closed.
@@ -294,6 +295,11 @@ impl Broker {
     /// The cluster's id.
     pub fn cluster_id(&self) -> &str {
         &self.running().node.cluster_id
+    }
+
+    /// Looks at it from outside: its traffic, topics and groups.
+    pub fn observer(&self) -> Observer {
+        Observer::new(&self.running().node)
     }
 
     /// Stops in order: no new requests, then the logs are synced and closed.

@@ -11,6 +11,7 @@ mod apis;
 mod broker;
 mod config;
 mod node;
+pub mod observe;
 mod server;
 mod storage;
 mod wire;

@@ -37,6 +37,12 @@ impl Clock {
         }
     }
 
+    /// For how long something took: finer than [`now`](Self::now), and not moved
+    /// by [`advance`](Self::advance).
+    pub(crate) fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
     /// How long to sleep until the monotonic instant `at_ms`.
     pub(crate) fn until(&self, at_ms: u64) -> Duration {
         Duration::from_millis(at_ms.saturating_sub(self.now().monotonic_ms))

@@ -22,6 +22,7 @@ use producer_ids::ProducerIds;
 use timers::Timers;
 
 use crate::config::NodeConfig;
+use crate::observe::Counters;
 use crate::storage::Storage;
 
 /// Why a node did not start.
@@ -44,6 +45,7 @@ pub(crate) struct Node {
     pub(crate) timers: Arc<Timers>,
     pub(crate) metadata: Metadata,
     pub(crate) partitions: Partitions,
+    pub(crate) counters: Counters,
     producer_ids: ProducerIds,
     storage: Arc<Storage>,
 }

@@ -282,6 +282,11 @@ impl Partition {
         self.with_open(|open| open.state.marks())
     }
 
+    /// Bytes its log holds.
+    pub(crate) fn size_bytes(&self) -> Result<u64, Unavailable> {
+        self.with_open(|open| open.log.size_bytes())
+    }
+
     /// Resolves when the high watermark has reached `target`; `None` if it has.
     /// For replies that tell of state which is not committed yet.
     pub(crate) fn ticket(self: &Arc<Self>, target: Offset) -> Result<Option<Ticket>, Unavailable> {

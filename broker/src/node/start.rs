@@ -15,7 +15,9 @@ use super::partitions::Partitions;
 use super::producer_ids::ProducerIds;
 use super::timers::Timers;
 use super::{Node, StartNodeError};
+use crate::apis::TABLE;
 use crate::config::NodeConfig;
+use crate::observe::Counters;
 use crate::storage::{LogConfig, Storage};
 
 /// The metadata topic's id is the same in every cluster.
@@ -34,6 +36,7 @@ impl Node {
             timers: Arc::new(Timers::default()),
             metadata: Metadata::new(image, log),
             partitions: Partitions::new(Arc::clone(&storage)),
+            counters: Counters::new(TABLE),
             producer_ids: ProducerIds::default(),
             storage,
             config,

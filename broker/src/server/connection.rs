@@ -122,7 +122,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             let (to, answer) = dispatch(&self.node, self.peer, self.local, frame)?;
             match answer {
-                Answer::Ready(reply) if self.pending.is_empty() => self.outbox.push(to, reply),
+                Answer::Ready(reply) if self.pending.is_empty() => {
+                    send(&self.node, &mut self.outbox, to, reply);
+                }
                 Answer::Ready(reply) => self.pending.push_back((to, Pending::Ready(reply))),
                 Answer::Later(reply) => self.pending.push_back((to, Pending::Later(reply))),
                 Answer::Nothing => {}
@@ -136,33 +138,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ok(());
         }
         let written = tokio::time::timeout(WRITE_TIMEOUT, self.outbox.flush(&mut self.stream));
-        written
-            .await
-            .map_err(|_| ConnectionError::SlowReader)?
-            .map_err(ConnectionError::Io)
+        let bytes = written.await.map_err(|_| ConnectionError::SlowReader)??;
+        self.node.counters.sent(bytes);
+        Ok(())
     }
 
     /// Waits for bytes or for the first pending reply, whichever comes first.
     /// False when the peer has closed its side and nothing is owed to it.
     async fn wait(&mut self) -> Result<bool, ConnectionError> {
-        if self.pending.is_empty() {
+        let read = if self.pending.is_empty() {
             let idle = self.node.config.connections_idle_max;
             let read = self.stream.read_buf(self.inbox.for_reading());
             let read = tokio::time::timeout(idle, read).await;
-            return Ok(read.map_err(|_| ConnectionError::Idle)?? > 0);
-        }
-        let may_read = self.pending.len() < PENDING_MAX;
-        tokio::select! {
-            biased;
-            () = settle_front(&mut self.pending, &mut self.outbox) => Ok(true),
-            read = self.stream.read_buf(self.inbox.for_reading()), if may_read => Ok(read? > 0),
-        }
+            read.map_err(|_| ConnectionError::Idle)??
+        } else {
+            let may_read = self.pending.len() < PENDING_MAX;
+            tokio::select! {
+                biased;
+                () = settle_front(&self.node, &mut self.pending, &mut self.outbox) => {
+                    return Ok(true);
+                }
+                read = self.stream.read_buf(self.inbox.for_reading()), if may_read => read?,
+            }
+        };
+        self.node.counters.received(read);
+        Ok(read > 0)
     }
 }
 
 /// Moves every reply that is ready, from the front on, to the outbox; pending
 /// until there is at least one. Cancel-safe: nothing is taken and not moved.
-async fn settle_front(pending: &mut VecDeque<(ReplyTo, Pending)>, outbox: &mut Outbox) {
+async fn settle_front(
+    node: &Node,
+    pending: &mut VecDeque<(ReplyTo, Pending)>,
+    outbox: &mut Outbox,
+) {
     poll_fn(|task| {
         let mut moved = false;
         while let Some((_, front)) = pending.front_mut() {
@@ -170,7 +180,7 @@ async fn settle_front(pending: &mut VecDeque<(ReplyTo, Pending)>, outbox: &mut O
                 break;
             };
             if let Some((to, _)) = pending.pop_front() {
-                outbox.push(to, reply);
+                send(node, outbox, to, reply);
             }
             moved = true;
         }
@@ -181,6 +191,11 @@ async fn settle_front(pending: &mut VecDeque<(ReplyTo, Pending)>, outbox: &mut O
         }
     })
     .await;
+}
+
+fn send(node: &Node, outbox: &mut Outbox, to: ReplyTo, reply: Reply) {
+    node.counters.answered(to.api_key, to.received.elapsed());
+    outbox.push(to, reply);
 }
 
 fn poll_reply(pending: &mut Pending, task: &mut Context<'_>) -> Poll<Reply> {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use tokio::time::Instant;
 
 use super::outbox::ReplyTo;
 use crate::apis::{self, Answer, Body, Malformed, RequestContext, Row};
@@ -31,16 +32,36 @@ pub(super) fn dispatch(
     node: &Arc<Node>,
     peer: SocketAddr,
     local: SocketAddr,
+    frame: BytesMut,
+) -> Result<(ReplyTo, Answer), Refusal> {
+    let decided = decide(node, peer, local, frame);
+    match &decided {
+        Ok((to, _)) => node.counters.requested(to.api_key, to.api_version),
+        Err(Refusal::UnknownApi { .. } | Refusal::UnknownVersion { .. }) => {
+            node.counters.unsupported();
+        }
+        Err(Refusal::Header(_) | Refusal::Guard(_) | Refusal::Malformed(_)) => {
+            node.counters.malformed();
+        }
+    }
+    decided
+}
+
+fn decide(
+    node: &Arc<Node>,
+    peer: SocketAddr,
+    local: SocketAddr,
     mut frame: BytesMut,
 ) -> Result<(ReplyTo, Answer), Refusal> {
+    let received = node.clock.instant();
     let header = RequestHeader::split_from(&mut frame)?;
     let row = apis::find(header.api_key).ok_or(Refusal::UnknownApi {
         api_key: header.api_key,
     })?;
     if !row.serves(header.api_version) {
-        return unsupported_version(row, &header);
+        return unsupported_version(row, &header, received);
     }
-    let to = reply_to(&header, header.api_version);
+    let to = reply_to(&header, header.api_version, received);
     let context = RequestContext {
         api_key: header.api_key,
         api_version: header.api_version,
@@ -59,10 +80,14 @@ pub(super) fn dispatch(
 
 /// KIP-511: ApiVersions alone is answered, at version 0; for any other API
 /// Kafka closes the connection.
-fn unsupported_version(row: &Row, header: &RequestHeader) -> Result<(ReplyTo, Answer), Refusal> {
+fn unsupported_version(
+    row: &Row,
+    header: &RequestHeader,
+    received: Instant,
+) -> Result<(ReplyTo, Answer), Refusal> {
     if row.key as i16 == apis::API_VERSIONS_KEY && header.api_version > row.max_version {
         return Ok((
-            reply_to(header, 0),
+            reply_to(header, 0, received),
             Answer::Ready(apis::unsupported_version()),
         ));
     }
@@ -72,10 +97,11 @@ fn unsupported_version(row: &Row, header: &RequestHeader) -> Result<(ReplyTo, An
     })
 }
 
-fn reply_to(header: &RequestHeader, api_version: i16) -> ReplyTo {
+fn reply_to(header: &RequestHeader, api_version: i16, received: Instant) -> ReplyTo {
     ReplyTo {
         api_key: header.api_key,
         api_version,
         correlation_id: header.correlation_id,
+        received,
     }
 }

@@ -49,7 +49,10 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, _place: Place) {
-    match serve_stream(node, stream, peer).await {
+    node.counters.connection_opened();
+    let ended = serve_stream(Arc::clone(&node), stream, peer).await;
+    node.counters.connection_closed();
+    match ended {
         Ok(()) => tracing::debug!(%peer, "connection closed"),
         Err(ConnectionError::Io(error)) => tracing::debug!(%peer, %error, "connection lost"),
         Err(error) => tracing::info!(%peer, %error, "connection closed by the broker"),
@@ -84,6 +87,7 @@ impl OpenConnections {
         let in_all: usize = by_address.values().sum();
         let count = by_address.entry(address).or_default();
         if in_all >= node.config.connections_max || *count >= node.config.connections_per_ip_max {
+            node.counters.connection_refused();
             tracing::warn!(%address, in_all, "connection refused: too many are open");
             return None;
         }

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
 
 use crate::apis::Reply;
 use crate::wire::frame::LENGTH_BYTES;
@@ -33,6 +34,8 @@ pub(super) struct ReplyTo {
     pub(super) api_key: i16,
     pub(super) api_version: i16,
     pub(super) correlation_id: i32,
+    /// When the request was parsed.
+    pub(super) received: Instant,
 }
 
 impl Outbox {
@@ -76,9 +79,18 @@ impl Outbox {
         self.sealed.is_empty() && self.gathering.is_empty()
     }
 
+    fn len_bytes(&self) -> usize {
+        self.gathering.len() + self.sealed.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// Writes all of it. Not cancel-safe: a connection that gives up in the
     /// middle has to be closed.
-    pub(super) async fn flush<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
+    /// Says how many bytes that were.
+    pub(super) async fn flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+    ) -> io::Result<usize> {
+        let bytes = self.len_bytes();
         if self.sealed.is_empty() {
             stream.write_all(&self.gathering).await?;
             self.gathering.clear();
@@ -89,7 +101,8 @@ impl Outbox {
             self.seal();
             self.flush_sealed(stream).await?;
         }
-        stream.flush().await
+        stream.flush().await?;
+        Ok(bytes)
     }
 
     async fn flush_sealed<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
@@ -132,6 +145,7 @@ mod tests {
             api_key: 3,
             api_version: 0,
             correlation_id,
+            received: Instant::now(),
         };
         let mut outbox = Outbox::default();
         let mut expected = Vec::new();
