@@ -80,13 +80,6 @@ impl Chunks {
         slices
     }
 
-    /// Pieces in order; each is what one append brought, or several of them.
-    pub fn pieces(&self) -> impl DoubleEndedIterator<Item = (u64, &Bytes)> {
-        self.pieces
-            .iter()
-            .map(|piece| (piece.position, &piece.bytes))
-    }
-
     /// The index of the last piece for which `is_before` holds, as in a binary
     /// search over pieces in order.
     pub fn last_piece_where(&self, is_before: impl Fn(&Bytes) -> bool) -> Option<usize> {
@@ -95,18 +88,21 @@ impl Chunks {
             .checked_sub(1)
     }
 
-    /// Pieces from the one at `index` on, until `length` bytes are covered.
-    pub fn pieces_from(&self, index: usize, length: usize) -> Vec<Bytes> {
-        let mut covered = 0;
-        let mut pieces = Vec::new();
+    /// The piece at `index`, the following ones until these have `length` bytes,
+    /// and the one behind them.
+    pub fn pieces_from(&self, index: usize, length: usize) -> (Vec<Bytes>, Option<&Bytes>) {
+        let mut pieces: Vec<Bytes> = Vec::new();
+        let mut following_bytes = 0;
         for piece in self.pieces.range(index..) {
-            if covered >= length {
-                break;
+            if following_bytes >= length && !pieces.is_empty() {
+                return (pieces, Some(&piece.bytes));
             }
-            covered += piece.bytes.len();
+            if !pieces.is_empty() {
+                following_bytes += piece.bytes.len();
+            }
             pieces.push(piece.bytes.clone());
         }
-        pieces
+        (pieces, None)
     }
 
     /// Forgets the bytes from `position` on; the next append goes there.
@@ -226,8 +222,9 @@ mod tests {
             let from = position.max(chunks.start()).min(chunks.end());
             let to = (from as usize).saturating_add(length).min(model.len());
             prop_assert_eq!(chunks.slice(from, length).concat(), &model[from as usize..to]);
-            let whole: Vec<u8> = chunks.pieces().flat_map(|(_, bytes)| bytes.to_vec()).collect();
-            prop_assert_eq!(&whole[..], &model[chunks.start() as usize..]);
+            let (whole, behind) = chunks.pieces_from(0, usize::MAX);
+            prop_assert!(behind.is_none());
+            prop_assert_eq!(whole.concat(), &model[chunks.start() as usize..]);
         }
     }
 }

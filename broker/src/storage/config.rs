@@ -13,6 +13,9 @@ pub(crate) struct LogConfig {
     pub segment_index_bytes: u32,
     /// `index.interval.bytes`: bytes between two index entries.
     pub index_interval_bytes: u32,
+    /// Whether `cleanup.policy` has `compact`: then offsets may be missing
+    /// between two batches.
+    pub is_compacted: bool,
     /// `retention.ms`, or −1.
     pub retention_ms: i64,
     /// `retention.bytes`, or −1.
@@ -33,6 +36,7 @@ impl Default for LogConfig {
             segment_ms: 7 * 24 * 60 * 60 * 1000,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            is_compacted: false,
             retention_ms: 7 * 24 * 60 * 60 * 1000,
             retention_bytes: -1,
             flush_messages: u64::MAX,

@@ -108,6 +108,24 @@ impl SegmentIndex {
             .then_some((self.offset_of_max, self.max_timestamp_ms))
     }
 
+    /// Forgets the entries behind `offset`. What lies from `position_for(offset)`
+    /// on has to be noted again.
+    pub fn truncate(&mut self, offset: Offset) {
+        let base = self.base;
+        let is_kept = |relative: u32| base.plus(i64::from(relative)) <= offset;
+        self.offsets.retain(|entry| is_kept(entry.relative));
+        self.times.retain(|entry| is_kept(entry.relative));
+        self.take_max_from_entries();
+    }
+
+    /// Sets what no entry tells yet: the largest timestamp so far.
+    pub fn restore_max(&mut self, timestamp_ms: i64, offset_of_max: Offset) {
+        if timestamp_ms > self.max_timestamp_ms && offset_of_max >= self.base {
+            self.max_timestamp_ms = timestamp_ms;
+            self.offset_of_max = offset_of_max;
+        }
+    }
+
     /// Whether the files may not take another entry (`segment.index.bytes`);
     /// one time entry is kept free for `close`.
     pub fn is_full(&self, index_bytes_max: u32) -> bool {
@@ -146,11 +164,14 @@ impl SegmentIndex {
             times,
             ..SegmentIndex::new(base)
         };
-        if let Some(last) = index.times.last() {
-            index.max_timestamp_ms = last.timestamp_ms;
-            index.offset_of_max = index.absolute(last.relative);
-        }
+        index.take_max_from_entries();
         Some(index)
+    }
+
+    fn take_max_from_entries(&mut self) {
+        let last = self.times.last();
+        self.max_timestamp_ms = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_ms);
+        self.offset_of_max = last.map_or(self.base, |entry| self.absolute(entry.relative));
     }
 
     fn note_time(&mut self) {

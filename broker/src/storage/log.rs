@@ -1,31 +1,57 @@
 //! One partition's batches, in order, in segments.
 //!
-//! Owns where the log begins and ends, when a segment rolls, and what
-//! retention removes. No lock inside: the partition's mutex guards it. It
-//! takes the offsets in the headers as they are.
+//! Owns where the log begins and ends, and when a segment rolls. No lock
+//! inside: the partition's mutex guards it. It takes the offsets in the headers
+//! as they are.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ottla_core::batch::BatchHeader;
+use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use ottla_core::ids::Offset;
 
+use super::checkpoint::CleanEnd;
+use super::durability::{Durability, OnSynced};
+use super::index::NO_TIMESTAMP;
+use super::recovery::Recovery;
+use super::scan::BatchScan;
 use super::segment::Segment;
+use super::tail::Tail;
+use super::timestamps::{OffsetRange, Target, TimestampLookup};
 use super::walk::Wanted;
 use super::{DiskFile, LogConfig, ReadError, ReadPlan, Storage, StorageError};
+
+/// How many bytes are appended between two *verified* marks: what a restart
+/// after a crash has to check at most, while the system runs on.
+const VERIFIED_EVERY_BYTES: u64 = 64 << 20;
+
+/// Space is reserved ahead in steps as large as the segment is already, from
+/// the first of these to the second.
+const RESERVE_BYTES_MIN: u64 = 1 << 20;
+const RESERVE_BYTES_MAX: u64 = 64 << 20;
 
 /// A partition's log. One that was never appended to costs no file.
 #[derive(Debug)]
 pub(crate) struct Log {
-    storage: Arc<Storage>,
-    folder: Arc<str>,
-    config: LogConfig,
+    pub(super) storage: Arc<Storage>,
+    pub(super) folder: Arc<str>,
+    pub(super) config: LogConfig,
     /// Oldest first; the last one is appended to.
-    segments: VecDeque<Arc<Segment>>,
+    pub(super) segments: VecDeque<Arc<Segment>>,
     active: Option<Active>,
-    log_start: Offset,
-    log_end: Offset,
-    size_bytes: u64,
+    tail: Option<Box<Tail>>,
+    durability: Arc<Durability>,
+    pub(super) log_start: Offset,
+    pub(super) log_end: Offset,
+    /// The offset behind the last batch there is: before `log_end` only if
+    /// deleted records were lost.
+    written_end: Offset,
+    pub(super) size_bytes: u64,
+    /// Records appended since a sync was last asked for.
+    unflushed: u64,
+    /// Bytes appended since the last *verified* mark.
+    unverified_bytes: u64,
     offline: Option<StorageError>,
 }
 
@@ -35,32 +61,68 @@ struct Active {
     segment: Arc<Segment>,
     file: Arc<dyn DiskFile>,
     size_bytes: u64,
+    reserved_bytes: u64,
     created_ms: i64,
     /// The largest timestamp of the first batch.
     first_timestamp_ms: Option<i64>,
 }
 
 impl Log {
-    /// Opens the log in `folder` (`topic-0`), empty when nothing is there.
-    /// `visit` sees every header from `replay_from` on, in order.
+    /// Opens the log in `folder` (`topic-0`), empty when nothing is there, and
+    /// recovers it to the longest valid prefix. `visit` sees every batch that
+    /// reaches `replay_from`, in order: the less there is to replay, the less is
+    /// read.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] when something is missing that had been synced.
     pub fn open(
         storage: &Arc<Storage>,
         folder: &str,
         config: LogConfig,
-        _replay_from: Offset,
-        _visit: &mut dyn FnMut(&BatchHeader),
+        replay_from: Offset,
+        visit: &mut dyn FnMut(&BatchHeader),
     ) -> Result<Log, StorageError> {
-        Ok(Log {
+        let marks = storage.marks().of(folder);
+        let recovery = Recovery {
+            disk: storage.disk(),
+            folder,
+            config: &config,
+            marks,
+            replay_from,
+            visit,
+        };
+        let recovered = recovery.run()?;
+        let first = recovered.segments.front();
+        let log_start = first.map_or(marks.log_start, |first| marks.log_start.max(first.base()));
+        // Records that were deleted may be lost, but their offsets stay used.
+        let log_end = recovered.log_end.max(log_start);
+        let synced_end = match recovered.dirty.is_empty() {
+            true => log_end,
+            false => marks.synced,
+        };
+        let is_dirty = !recovered.dirty.is_empty() && !storage.disk().is_memory();
+        let folder: Arc<str> = folder.into();
+        let durability = Durability::new(Arc::clone(&folder), log_end, synced_end, recovered.dirty);
+        let log = Log {
             storage: Arc::clone(storage),
-            folder: folder.into(),
+            folder,
             config,
-            segments: VecDeque::new(),
+            size_bytes: recovered.segments.iter().map(|s| s.size_bytes()).sum(),
+            segments: recovered.segments,
             active: None,
-            log_start: Offset(0),
-            log_end: Offset(0),
-            size_bytes: 0,
+            tail: None,
+            durability: Arc::new(durability),
+            log_start,
+            log_end,
+            written_end: recovered.log_end,
+            unflushed: 0,
+            unverified_bytes: 0,
             offline: None,
-        })
+        };
+        if is_dirty {
+            log.request_sync();
+        }
+        Ok(log)
     }
 
     /// The first offset that may be read.
@@ -75,7 +137,11 @@ impl Log {
 
     /// Everything below would survive a power cut; in memory, everything.
     pub fn synced_end(&self) -> Offset {
-        self.log_end
+        if self.storage.disk().is_memory() {
+            self.log_end
+        } else {
+            self.durability.synced_end()
+        }
     }
 
     /// Bytes of all segments' batches.
@@ -86,6 +152,21 @@ impl Log {
     /// Changes the topic's settings; the next append obeys them.
     pub fn set_config(&mut self, config: LogConfig) {
         self.config = config;
+    }
+
+    /// Sets, once, who is told after every sync. It runs on the syncing thread
+    /// and may take the partition's lock. In memory there are no syncs: look at
+    /// `synced_end` first.
+    pub fn on_synced(&self, on_synced: OnSynced) {
+        self.durability.tell(on_synced);
+    }
+
+    /// Asks for a sync of all that was appended, which `flush.messages` and
+    /// `flush.ms` do by themselves. Requests made while one runs share the next.
+    pub fn request_sync(&self) {
+        if !self.storage.disk().is_memory() {
+            self.storage.syncer().soon(&self.durability);
+        }
     }
 
     /// Appends one whole batch, whose header is `batch` and final. One write;
@@ -105,6 +186,8 @@ impl Log {
         );
         assert_eq!(batch.size_bytes(), bytes.len(), "one whole batch");
         self.check_online()?;
+        self.storage.health().check()?;
+        self.activate(wall_ms)?;
         if self.must_roll(wall_ms, batch) {
             self.roll(wall_ms, batch.base_offset)?;
         }
@@ -112,13 +195,17 @@ impl Log {
         if let Err(error) = active.file.write_at(active.size_bytes, bytes) {
             return Err(self.cut_back(StorageError::io("append to", &self.folder, error)));
         }
-        active.segment.appended(batch);
+        active.segment.appended(batch, wall_ms);
         active.size_bytes += bytes.len() as u64;
         active
             .first_timestamp_ms
             .get_or_insert(batch.max_timestamp_ms);
         self.size_bytes += bytes.len() as u64;
         self.log_end = batch.next_offset();
+        self.written_end = self.log_end;
+        if !self.storage.disk().is_memory() {
+            self.appended_to_disk(batch, bytes);
+        }
         Ok(())
     }
 
@@ -148,74 +235,135 @@ impl Log {
         if from >= wanted.below || (max_bytes == 0 && !at_least_one) {
             return Ok(ReadPlan::nothing(wanted));
         }
-        let holding = self.segment_at(from);
-        let mut segments = self.segments.range(holding..).map(Arc::clone);
+        if let Some(tail) = &self.tail
+            && let Some(kept) = tail.pieces(from, max_bytes, self.log_end)
+        {
+            return Ok(ReadPlan::tail(wanted, kept));
+        }
+        let mut segments = self.segments_from(from);
         match segments.next() {
             Some(first) => Ok(ReadPlan::segments(wanted, first, segments.collect())),
             None => Ok(ReadPlan::nothing(wanted)),
         }
     }
 
-    /// Moves the log's start to `offset` (DeleteRecords) and removes the
-    /// segments that lie before it whole. An offset before the start changes
-    /// nothing.
-    ///
-    /// # Panics
-    /// When `offset` lies behind the log's end.
-    pub fn delete_before(&mut self, offset: Offset) -> Result<(), StorageError> {
-        assert!(offset <= self.log_end, "nothing lies behind the end");
+    /// Plans a search for the first record with at least `timestamp_ms` that
+    /// lies before `below`.
+    pub fn offset_for_timestamp(
+        &self,
+        timestamp_ms: i64,
+        below: Offset,
+    ) -> Result<TimestampLookup, StorageError> {
+        self.lookup(Target::AtLeast(timestamp_ms), below)
+    }
+
+    /// Plans a search for the first record with the largest timestamp (KIP-734);
+    /// none if that lies at `below` or behind.
+    pub fn max_timestamp(&self, below: Offset) -> Result<TimestampLookup, StorageError> {
+        self.lookup(Target::Largest, below)
+    }
+
+    /// Ends the log in order: when [`Storage::close`] follows, it opens without
+    /// recovery.
+    pub fn close(mut self) -> Result<(), StorageError> {
         self.check_online()?;
-        self.log_start = self.log_start.max(offset);
-        while self.segments.len() > 1 && self.segments[1].base() <= self.log_start {
-            self.remove_oldest()?;
+        let (false, Some(last)) = (self.storage.disk().is_memory(), self.segments.back()) else {
+            return Ok(());
+        };
+        let max_timestamp = last.max_timestamp()?;
+        last.save_index(false)?;
+        if let Some(active) = self.active.take() {
+            active.segment.trim(&*active.file);
+        }
+        let (offset_of_max, max_timestamp_ms) =
+            max_timestamp.unwrap_or((last.base(), NO_TIMESTAMP));
+        let end = CleanEnd {
+            log_end: self.log_end,
+            active_base: last.base(),
+            active_bytes: last.size_bytes(),
+            max_timestamp_ms,
+            offset_of_max,
+        };
+        self.storage.marks().ending(&self.folder, end);
+        if self.durability.synced_end() < self.log_end {
+            self.request_sync();
         }
         Ok(())
     }
 
-    /// Removes the oldest segments that are too old (`retention.ms`) or too
-    /// much (`retention.bytes`), never one that reaches the high watermark.
-    pub fn expire(&mut self, wall_ms: i64, high_watermark: Offset) -> Result<(), StorageError> {
-        self.check_online()?;
-        while let Some(oldest) = self.segments.front() {
-            let end = self
-                .segments
-                .get(1)
-                .map_or(self.log_end, |next| next.base());
-            let size_bytes = oldest.size_bytes();
-            if size_bytes == 0 || end > high_watermark {
-                break;
-            }
-            if !self.is_too_old(oldest, wall_ms)? && !self.is_too_much(size_bytes) {
-                break;
-            }
-            if self.segments.len() == 1 {
-                self.roll(wall_ms, self.log_end)?;
-            }
-            self.remove_oldest()?;
-        }
-        Ok(())
-    }
-
-    /// Removes the log and its files.
-    pub fn remove(self) -> Result<(), StorageError> {
-        self.storage
-            .disk()
-            .remove_folder(&self.folder)
-            .map_err(|error| StorageError::io("remove", &self.folder, error))
-    }
-
-    fn check_online(&self) -> Result<(), StorageError> {
+    pub(super) fn check_online(&self) -> Result<(), StorageError> {
         match &self.offline {
             None => Ok(()),
             Some(reason) => Err(reason.clone()),
         }
     }
 
-    /// The index of the segment an offset lies in, if it lies in any.
-    fn segment_at(&self, offset: Offset) -> usize {
-        self.segments
+    /// Begins a new segment at `base`.
+    pub(super) fn roll(&mut self, wall_ms: i64, base: Offset) -> Result<(), StorageError> {
+        let disk = self.storage.disk();
+        if self.segments.is_empty() {
+            disk.create_folder(&self.folder)
+                .map_err(|error| StorageError::io("create", &self.folder, error))?;
+        }
+        let interval = self.config.index_interval_bytes;
+        let segment = Arc::new(Segment::create(disk, &self.folder, base, interval)?);
+        let file = segment.file()?;
+        if let Some(last) = self.segments.back() {
+            last.load_index()?;
+            last.close();
+            self.durability.closed(last);
+            self.request_sync();
+        }
+        self.durability.created(&segment);
+        self.segments.push_back(Arc::clone(&segment));
+        self.active = Some(Active {
+            segment,
+            file,
+            size_bytes: 0,
+            reserved_bytes: 0,
+            created_ms: wall_ms,
+            first_timestamp_ms: None,
+        });
+        Ok(())
+    }
+
+    fn segments_from(&self, offset: Offset) -> impl Iterator<Item = Arc<Segment>> {
+        let holding = self
+            .segments
             .partition_point(|segment| segment.base() <= offset)
-            .saturating_sub(1)
+            .saturating_sub(1);
+        self.segments.range(holding..).map(Arc::clone)
+    }
+
+    fn lookup(&self, target: Target, below: Offset) -> Result<TimestampLookup, StorageError> {
+        self.check_online()?;
+        let range = OffsetRange {
+            from: self.log_start,
+            below: below.min(self.log_end),
+        };
+        let segments = self.segments_from(self.log_start).collect();
+        Ok(TimestampLookup::new(segments, target, range))
+    }
+
+    /// Opens the last segment to append to it, if that has not happened yet.
+    fn activate(&mut self, wall_ms: i64) -> Result<(), StorageError> {
+        let (None, Some(last)) = (&self.active, self.segments.back()) else {
+            return Ok(());
+        };
+        last.load_index()?;
+        let file = last.file()?;
+        let size_bytes = last.size_bytes();
+        let first = BatchScan::new(&*file, 0, size_bytes, BATCH_HEADER_BYTES).header();
+        let first = first.map_err(|error| StorageError::io("read", &last.log_path(), error))?;
+        self.active = Some(Active {
+            segment: Arc::clone(last),
+            size_bytes,
+            file,
+            reserved_bytes: size_bytes,
+            created_ms: wall_ms,
+            first_timestamp_ms: first.map(|first| first.max_timestamp_ms),
+        });
+        Ok(())
     }
 
     fn must_roll(&self, wall_ms: i64, batch: &BatchHeader) -> bool {
@@ -229,6 +377,10 @@ impl Log {
         if active.size_bytes == 0 {
             return false;
         }
+        // Recovery takes a gap inside of a segment for damage.
+        if batch.base_offset > self.written_end && !self.config.is_compacted {
+            return true;
+        }
         let size_bytes = active.size_bytes + batch.size_bytes() as u64;
         let waited_ms = match active.first_timestamp_ms {
             Some(first) if first >= 0 => batch.max_timestamp_ms.saturating_sub(first),
@@ -241,33 +393,54 @@ impl Log {
                 .index_is_full(self.config.segment_index_bytes)
     }
 
-    /// Begins a new segment at `base`.
-    fn roll(&mut self, wall_ms: i64, base: Offset) -> Result<(), StorageError> {
-        let disk = self.storage.disk();
-        if self.segments.is_empty() {
-            disk.create_folder(&self.folder)
-                .map_err(|error| StorageError::io("create", &self.folder, error))?;
+    /// What only a disk needs after an append.
+    fn appended_to_disk(&mut self, batch: &BatchHeader, bytes: &[u8]) {
+        let Some(active) = &mut self.active else {
+            return;
+        };
+        self.durability.written(&active.segment, self.log_end);
+        active.reserve_ahead(&self.storage, self.config.segment_bytes);
+        self.tail
+            .get_or_insert_with(|| Box::new(Tail::new(&self.storage)))
+            .append(bytes);
+        self.mark_verified(bytes.len() as u64);
+        self.flush(i64::from(batch.last_offset_delta) + 1);
+    }
+
+    fn flush(&mut self, appended_records: i64) {
+        self.unflushed += appended_records.unsigned_abs();
+        if self.unflushed >= self.config.flush_messages {
+            self.unflushed = 0;
+            self.request_sync();
+        } else if self.config.flush_ms < u64::MAX {
+            let delay = Duration::from_millis(self.config.flush_ms);
+            self.storage.syncer().within(&self.durability, delay);
         }
-        let interval = self.config.index_interval_bytes;
-        let (segment, file) = Segment::create(disk, &self.folder, base, interval)?;
-        let segment = Arc::new(segment);
-        self.segments.push_back(Arc::clone(&segment));
-        self.active = Some(Active {
-            segment,
-            file,
-            size_bytes: 0,
-            created_ms: wall_ms,
-            first_timestamp_ms: None,
-        });
-        Ok(())
+    }
+
+    /// Remembers, now and then, how far the log is written whole.
+    fn mark_verified(&mut self, appended_bytes: u64) {
+        self.unverified_bytes += appended_bytes;
+        if self.unverified_bytes < VERIFIED_EVERY_BYTES {
+            return;
+        }
+        self.unverified_bytes = 0;
+        let marks = Arc::clone(self.storage.marks());
+        let (folder, end) = (Arc::clone(&self.folder), self.log_end);
+        self.storage.chores().soon(Box::new(move || {
+            if let Err(error) = marks.verified(&folder, end) {
+                tracing::warn!(%error, "a restart after a crash will read more");
+            }
+        }));
     }
 
     /// Undoes a failed append. What cannot be undone takes the log offline:
     /// nobody could tell any more where its last batch ends.
     fn cut_back(&mut self, error: StorageError) -> StorageError {
-        let Some(active) = &self.active else {
+        let Some(active) = &mut self.active else {
             return error;
         };
+        active.reserved_bytes = active.size_bytes;
         if let Err(failed) = active.file.truncate(active.size_bytes) {
             tracing::error!(folder = %self.folder, %failed, "half an append stays: log offline");
             self.offline = Some(StorageError::Offline {
@@ -277,37 +450,21 @@ impl Log {
         }
         error
     }
+}
 
-    fn is_too_old(&self, segment: &Segment, wall_ms: i64) -> Result<bool, StorageError> {
-        if self.config.retention_ms < 0 {
-            return Ok(false);
+impl Active {
+    /// Has space reserved before it is needed, off this thread: appends to
+    /// reserved space take two thirds of the time.
+    fn reserve_ahead(&mut self, storage: &Storage, segment_bytes: u32) {
+        let ahead = self.size_bytes.clamp(RESERVE_BYTES_MIN, RESERVE_BYTES_MAX);
+        let is_needed = self.size_bytes >= RESERVE_BYTES_MIN
+            && self.size_bytes + ahead / 4 > self.reserved_bytes
+            && self.reserved_bytes < u64::from(segment_bytes);
+        if is_needed {
+            self.reserved_bytes = (self.size_bytes + ahead).min(segment_bytes.into());
+            let (segment, size_bytes) = (Arc::clone(&self.segment), self.reserved_bytes);
+            let reserve = move || segment.reserve(size_bytes);
+            storage.chores().soon(Box::new(reserve));
         }
-        let newest_ms = segment
-            .max_timestamp()?
-            .map(|(_, timestamp_ms)| timestamp_ms);
-        Ok(newest_ms
-            .is_some_and(|newest_ms| wall_ms.saturating_sub(newest_ms) > self.config.retention_ms))
-    }
-
-    fn is_too_much(&self, oldest_bytes: u64) -> bool {
-        match u64::try_from(self.config.retention_bytes) {
-            Ok(limit) => self.size_bytes >= limit.saturating_add(oldest_bytes),
-            Err(_) => false,
-        }
-    }
-
-    fn remove_oldest(&mut self) -> Result<(), StorageError> {
-        let Some(oldest) = self.segments.pop_front() else {
-            return Ok(());
-        };
-        self.size_bytes -= oldest.size_bytes();
-        if let Some(next) = self.segments.front() {
-            self.log_start = self.log_start.max(next.base());
-        }
-        let path = oldest.log_path();
-        self.storage
-            .disk()
-            .remove(&path)
-            .map_err(|error| StorageError::io("remove", &path, error))
     }
 }

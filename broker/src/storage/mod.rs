@@ -11,17 +11,36 @@
 //!      Storage ── Disk (file · memory) · syncing thread · checkpoints · folder lock
 //! ```
 
+mod checkpoint;
+mod chores;
 mod chunks;
 mod config;
+mod durability;
 mod error;
+mod file;
+mod health;
 mod index;
+mod lock;
 mod log;
+mod marks;
 mod memory;
 mod read;
+mod recovery;
+mod retention;
+mod scan;
 mod segment;
 mod store;
+mod sync;
+mod tail;
+mod timestamps;
 mod walk;
 
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
@@ -34,10 +53,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub(crate) use config::LogConfig;
+pub(crate) use durability::OnSynced;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;
 pub(crate) use read::{ReadPlan, Records};
 pub(crate) use store::Storage;
+pub(crate) use timestamps::{Located, TimestampLookup};
 
 /// What a partition's log needs of a disk. Paths are relative to its root and
 /// use `/`; nothing here is asynchronous, callers choose the thread.

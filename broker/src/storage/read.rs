@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use ottla_core::ids::Offset;
 
 use super::StorageError;
 use super::segment::Segment;
+use super::tail::Kept;
 use super::walk::{Walked, Wanted, take_batches};
 
 /// Which bytes a read will return.
@@ -23,8 +23,8 @@ pub(crate) struct ReadPlan {
 enum Source {
     /// There is nothing to read.
     Nothing,
-    /// Pieces of the newest bytes; the log ended at `end`.
-    Tail { pieces: Vec<Bytes>, end: Offset },
+    /// Some of the newest bytes.
+    Tail(Kept),
     /// The segment to look in, and those behind it in case compaction left
     /// nothing from the offset on.
     Segments {
@@ -39,8 +39,8 @@ impl ReadPlan {
         ReadPlan { wanted, source }
     }
 
-    pub(super) fn tail(wanted: Wanted, pieces: Vec<Bytes>, end: Offset) -> Self {
-        let source = Source::Tail { pieces, end };
+    pub(super) fn tail(wanted: Wanted, kept: Kept) -> Self {
+        let source = Source::Tail(kept);
         ReadPlan { wanted, source }
     }
 
@@ -53,7 +53,7 @@ impl ReadPlan {
     /// thread that may block.
     pub fn is_immediate(&self) -> bool {
         match &self.source {
-            Source::Nothing | Source::Tail { .. } => true,
+            Source::Nothing | Source::Tail(_) => true,
             Source::Segments { first, .. } => first.is_memory(),
         }
     }
@@ -63,7 +63,7 @@ impl ReadPlan {
     pub fn read(self) -> Result<Records, StorageError> {
         match self.source {
             Source::Nothing => Ok(Records::default()),
-            Source::Tail { pieces, end } => match take_batches(pieces, &self.wanted, Some(end)) {
+            Source::Tail(kept) => match take_batches(kept.pieces, &self.wanted, Some(kept.end)) {
                 Walked::Took(pieces) => Ok(Records::new(pieces)),
                 _ => Ok(Records::default()),
             },

@@ -1,8 +1,8 @@
 //! One stretch of a log: a file of batches and its two indexes.
 //!
 //! Owns the names of the files, opening them when they are first needed, and
-//! reading. Shared between the log that appends and readers without its lock:
-//! what `State` says is complete is complete.
+//! reading. Shared between the log that appends, readers without its lock and
+//! the syncing thread: what `State` says is there is there, whole.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,20 @@ use bytes::Bytes;
 use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use ottla_core::ids::Offset;
 
+use super::durability::failed;
 use super::index::SegmentIndex;
+use super::scan::BatchScan;
+use super::timestamps::{Located, OffsetRange, first_at_least};
 use super::walk::{Walked, Wanted, take_batches};
 use super::{Disk, DiskFile, StorageError};
 
-/// A segment; rolled, or the one that is appended to.
+/// How much is read at once to hop from header to header.
+pub(super) const HOP_BYTES: usize = 16 << 10;
+
+/// What the name of a file that is about to be removed ends with, as in Kafka.
+pub(super) const DELETED: &str = ".deleted";
+
+/// A segment: closed, or the one that is appended to.
 #[derive(Debug)]
 pub(super) struct Segment {
     base: Offset,
@@ -29,8 +38,18 @@ pub(super) struct Segment {
 #[derive(Debug)]
 struct State {
     file: Option<Arc<dyn DiskFile>>,
+    /// Bytes of whole batches.
     size_bytes: u64,
+    /// Loaded when it is first asked for.
     index: Option<SegmentIndex>,
+    /// The largest timestamp, for an index that is not loaded yet and whose
+    /// file does not tell it: that of a segment still open.
+    max_timestamp: Option<(Offset, i64)>,
+    /// Nothing will be appended any more.
+    is_closed: bool,
+    is_index_saved: bool,
+    /// When a batch was last appended, if that was in this run.
+    appended_ms: Option<i64>,
 }
 
 impl Segment {
@@ -40,24 +59,42 @@ impl Segment {
         folder: &str,
         base: Offset,
         index_interval_bytes: u32,
-    ) -> Result<(Segment, Arc<dyn DiskFile>), StorageError> {
-        let stem = stem(folder, base);
-        let path = format!("{stem}.log");
-        let file = disk
-            .create(&path)
-            .map_err(|error| StorageError::io("create", &path, error))?;
-        let segment = Segment {
+    ) -> Result<Segment, StorageError> {
+        let segment = Segment::found(disk, folder, base, index_interval_bytes, 0);
+        let path = segment.log_path();
+        let created = disk.create(&path);
+        let file = created.map_err(|error| StorageError::io("create", &path, error))?;
+        let mut state = segment.state();
+        state.file = Some(file);
+        state.index = Some(SegmentIndex::new(base));
+        drop(state);
+        Ok(segment)
+    }
+
+    /// A segment that is there with `size_bytes` of batches; nothing is opened.
+    pub fn found(
+        disk: &Arc<dyn Disk>,
+        folder: &str,
+        base: Offset,
+        index_interval_bytes: u32,
+        size_bytes: u64,
+    ) -> Segment {
+        Segment {
             base,
-            stem,
+            // Kafka's name: 20 digits.
+            stem: format!("{folder}/{:020}", base.0),
             disk: Arc::clone(disk),
             index_interval_bytes,
             state: Mutex::new(State {
-                file: Some(Arc::clone(&file)),
-                size_bytes: 0,
-                index: Some(SegmentIndex::new(base)),
+                file: None,
+                size_bytes,
+                index: None,
+                max_timestamp: None,
+                is_closed: false,
+                is_index_saved: false,
+                appended_ms: None,
             }),
-        };
-        Ok((segment, file))
+        }
     }
 
     /// The offset in the file's name: no batch in it begins before.
@@ -80,24 +117,60 @@ impl Segment {
         format!("{}.log", self.stem)
     }
 
+    /// The file of batches, opened if it is not yet.
+    pub fn file(&self) -> Result<Arc<dyn DiskFile>, StorageError> {
+        self.opened(&mut self.state())
+    }
+
+    /// Gives the descriptor back until the file is needed again.
+    pub fn close_file(&self) {
+        self.state().file = None;
+    }
+
     /// Takes notice of a batch whose bytes have been written behind the last
-    /// one. Readers see it from now on.
-    pub fn appended(&self, batch: &BatchHeader) {
+    /// one. Readers see it from now on. The index must have been loaded.
+    pub fn appended(&self, batch: &BatchHeader, wall_ms: i64) {
         let mut state = self.state();
+        state.appended_ms = Some(wall_ms);
         let position = state.size_bytes;
         if let Some(index) = &mut state.index {
+            // It rolls long before 4 GiB: `segment.bytes` is at most 2 GiB.
             index.note(batch, position as u32, self.index_interval_bytes);
         }
         state.size_bytes = position + batch.size_bytes() as u64;
     }
 
+    /// Puts an index in place that was made of this segment's batches.
+    pub fn set_index(&self, index: SegmentIndex) {
+        self.state().index = Some(index);
+    }
+
+    /// Sets the largest timestamp for an index that is loaded later.
+    pub fn set_max_timestamp(&self, max_timestamp: Option<(Offset, i64)>) {
+        self.state().max_timestamp = max_timestamp;
+    }
+
+    /// Nothing is appended any more: the index gets its last entry.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        if let Some(index) = &mut state.index {
+            index.close();
+        }
+    }
+
+    /// A segment found closed, with its index files saved before.
+    pub fn set_closed(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.is_index_saved = true;
+    }
+
     /// Whether its index files may not grow any more.
     pub fn index_is_full(&self, index_bytes_max: u32) -> bool {
         let state = self.state();
-        state
-            .index
-            .as_ref()
-            .is_some_and(|index| index.is_full(index_bytes_max))
+        let index = state.index.as_ref();
+        index.is_some_and(|index| index.is_full(index_bytes_max))
     }
 
     /// The largest timestamp, and the last offset of the first batch with it.
@@ -105,9 +178,29 @@ impl Segment {
         self.with_index(SegmentIndex::max_timestamp)
     }
 
+    /// The largest timestamp, or when the file was last written if no record
+    /// has one; what retention goes by.
+    pub fn newest_ms(&self) -> Result<i64, StorageError> {
+        if let Some((_, timestamp_ms)) = self.max_timestamp()? {
+            return Ok(timestamp_ms);
+        }
+        if let Some(appended_ms) = self.state().appended_ms {
+            return Ok(appended_ms);
+        }
+        let modified = self.file()?.modified_ms();
+        modified.map_err(|error| StorageError::io("look at", &self.log_path(), error))
+    }
+
+    /// Loads the index if it is not yet.
+    pub fn load_index(&self) -> Result<(), StorageError> {
+        self.with_index(|_| ())
+    }
+
     /// The wanted batches; `None` when all batches here lie before them.
     pub fn read(&self, wanted: &Wanted) -> Result<Option<Vec<Bytes>>, StorageError> {
-        let mut position = u64::from(self.with_index(|index| index.position_for(wanted.from))?);
+        let mut position = self
+            .with_index(|index| index.position_for(wanted.from))?
+            .into();
         let mut window = wanted
             .max_bytes
             .saturating_add(self.index_interval_bytes as usize)
@@ -133,53 +226,255 @@ impl Segment {
         }
     }
 
-    /// Up to `length` bytes of whole batches from `position`.
-    pub fn read_at(&self, position: u64, length: usize) -> Result<Vec<Bytes>, StorageError> {
-        let (file, size_bytes) = {
-            let mut state = self.state();
-            (self.opened(&mut state)?, state.size_bytes)
+    /// The first record in `range` with at least `timestamp_ms`.
+    pub fn find_timestamp(
+        &self,
+        timestamp_ms: i64,
+        range: OffsetRange,
+    ) -> Result<Option<Located>, StorageError> {
+        let position = self.with_index(|index| {
+            index.position_for(index.offset_before(timestamp_ms).max(range.from))
+        })?;
+        let file = self.file()?;
+        let mut scan = BatchScan::new(&*file, position.into(), self.size_bytes(), HOP_BYTES);
+        while !scan.is_at_end() {
+            let header = scan.header().map_err(|error| self.unreadable(error))?;
+            let header = header.ok_or_else(|| self.damaged_at(scan.position()))?;
+            if header.base_offset >= range.below {
+                break;
+            }
+            if header.max_timestamp_ms >= timestamp_ms && header.last_offset() >= range.from {
+                let batch = scan
+                    .batch(&header)
+                    .map_err(|error| self.unreadable(error))?;
+                let located = first_at_least(&header, &batch, timestamp_ms, range);
+                if located.is_some() {
+                    return Ok(located);
+                }
+            }
+            scan.pass(&header);
+        }
+        Ok(None)
+    }
+
+    /// Makes everything so far durable; of a closed segment also the indexes,
+    /// and gives back the space that was reserved. Says whether it is closed.
+    pub fn sync(&self) -> Result<bool, StorageError> {
+        let file = match self.file() {
+            Ok(file) => file,
+            // Retention was quicker.
+            Err(StorageError::SegmentGone) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        let there = size_bytes.saturating_sub(position);
-        let length = usize::try_from(there).map_or(length, |there| length.min(there));
-        file.read_at(position, length)
-            .map_err(|error| StorageError::io("read", &self.log_path(), error))
+        let is_closed = self.state().is_closed;
+        if is_closed {
+            self.trim(&*file);
+            // A missing index is made again, at the cost of time.
+            if let Err(error) = self.save_index(true) {
+                tracing::warn!(%error, "index not saved");
+            }
+        }
+        file.sync()
+            .map_err(|error| failed(&self.log_path(), error))?;
+        Ok(is_closed)
+    }
+
+    /// Takes disk space for the bytes to come, unless there will be none.
+    pub fn reserve(&self, size_bytes: u64) {
+        let file = {
+            let state = self.state();
+            state.file.clone().filter(|_| !state.is_closed)
+        };
+        if let Some(file) = file
+            && let Err(error) = file.reserve(size_bytes)
+        {
+            // The append that really lacks the space will say so.
+            tracing::debug!(path = %self.log_path(), %error, "no space reserved");
+        }
+    }
+
+    /// Writes the index files as they are now.
+    pub fn save_index(&self, durably: bool) -> Result<(), StorageError> {
+        let (index, is_closed) = {
+            let state = self.state();
+            match &state.index {
+                Some(index) if !state.is_index_saved => (index.clone(), state.is_closed),
+                _ => return Ok(()),
+            }
+        };
+        self.write_index(&index, durably)?;
+        self.state().is_index_saved = is_closed;
+        Ok(())
+    }
+
+    /// Gives reserved space back that is not needed.
+    pub fn trim(&self, file: &dyn DiskFile) {
+        if let Err(error) = file.truncate(self.size_bytes()) {
+            tracing::debug!(path = %self.log_path(), %error, "reserved space not given back");
+        }
+    }
+
+    /// Renames the files out of the way, for [`Segment::unlink`].
+    pub fn set_aside(&self) -> Result<(), StorageError> {
+        for path in self.paths() {
+            match self.disk.rename(&path, &format!("{path}{DELETED}")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(StorageError::io("rename", &path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the files that were set aside.
+    pub fn unlink(&self) {
+        for path in self.paths() {
+            if let Err(error) = self.disk.remove(&format!("{path}{DELETED}")) {
+                tracing::warn!(path, %error, "file of a removed segment stays");
+            }
+        }
+    }
+
+    /// The index as its files tell it; `None` when they are missing or wrong.
+    fn saved_index(&self, size_bytes: u64) -> Result<Option<SegmentIndex>, StorageError> {
+        let offsets = self.whole_file(".index")?;
+        let times = self.whole_file(".timeindex")?;
+        let (Some(offsets), Some(times)) = (offsets, times) else {
+            return Ok(None);
+        };
+        Ok(SegmentIndex::decode(
+            self.base, &offsets, &times, size_bytes,
+        ))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn paths(&self) -> [String; 3] {
+        [".log", ".index", ".timeindex"].map(|suffix| format!("{}{suffix}", self.stem))
+    }
+
     fn opened(&self, state: &mut State) -> Result<Arc<dyn DiskFile>, StorageError> {
         if let Some(file) = &state.file {
             return Ok(Arc::clone(file));
         }
-        let file = match self.disk.open(&self.log_path()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StorageError::SegmentGone);
-            }
-            Err(error) => return Err(StorageError::io("open", &self.log_path(), error)),
-        };
+        let path = self.log_path();
+        let opened = self.disk.open(&path).or_else(|error| match error.kind() {
+            // It may have been set aside since the read was planned.
+            io::ErrorKind::NotFound => self.disk.open(&format!("{path}{DELETED}")),
+            _ => Err(error),
+        });
+        let file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StorageError::SegmentGone,
+            _ => StorageError::io("open", &path, error),
+        })?;
         state.file = Some(Arc::clone(&file));
         Ok(file)
     }
 
     fn with_index<T>(&self, ask: impl FnOnce(&SegmentIndex) -> T) -> Result<T, StorageError> {
-        let state = self.state();
-        match &state.index {
-            Some(index) => Ok(ask(index)),
-            None => Err(StorageError::SegmentGone),
+        let mut state = self.state();
+        if state.index.is_none() {
+            let mut index = match self.saved_index(state.size_bytes)? {
+                Some(index) => index,
+                None => self.made_again(&mut state)?,
+            };
+            if let Some((offset, timestamp_ms)) = state.max_timestamp {
+                index.restore_max(timestamp_ms, offset);
+            }
+            state.index = Some(index);
         }
+        let index = state.index.as_ref().expect("it was just put there");
+        Ok(ask(index))
+    }
+
+    /// Makes the index from the batches, and its files if they are complete.
+    fn made_again(&self, state: &mut State) -> Result<SegmentIndex, StorageError> {
+        let file = self.opened(state)?;
+        let mut index = SegmentIndex::new(self.base);
+        let mut scan = BatchScan::new(&*file, 0, state.size_bytes, HOP_BYTES);
+        while !scan.is_at_end() {
+            let header = scan.header().map_err(|error| self.unreadable(error))?;
+            let fits = header.filter(|header| self.takes(header, scan.position()));
+            let header = fits.ok_or_else(|| self.damaged_at(scan.position()))?;
+            index.note(&header, scan.position() as u32, self.index_interval_bytes);
+            scan.pass(&header);
+        }
+        if state.is_closed {
+            index.close();
+            if let Err(error) = self.write_index(&index, false) {
+                tracing::warn!(%error, "an index was made again but not saved");
+            }
+        }
+        Ok(index)
+    }
+
+    /// Whether the index can name a batch at that position.
+    pub fn takes(&self, header: &BatchHeader, position: u64) -> bool {
+        let relative_end = header.last_offset().0.saturating_sub(self.base.0);
+        header.base_offset >= self.base
+            && header.last_offset_delta >= 0
+            && relative_end <= i64::from(i32::MAX)
+            && u32::try_from(position).is_ok()
+    }
+
+    /// Up to `length` bytes of whole batches from `position`.
+    fn read_at(&self, position: u64, length: usize) -> Result<Vec<Bytes>, StorageError> {
+        let (file, size_bytes) = {
+            let mut state = self.state();
+            (self.opened(&mut state)?, state.size_bytes)
+        };
+        let there = size_bytes.saturating_sub(position);
+        let length = usize::try_from(there).map_or(length, |there| length.min(there));
+        let read = file.read_at(position, length);
+        read.map_err(|error| self.unreadable(error))
+    }
+
+    fn whole_file(&self, suffix: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        let path = format!("{}{suffix}", self.stem);
+        let read = || -> io::Result<Vec<u8>> {
+            let file = self.disk.open(&path)?;
+            let size = usize::try_from(file.size()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
+            Ok(file.read_at(0, size)?.concat())
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StorageError::io("read", &path, error)),
+        }
+    }
+
+    fn write_index(&self, index: &SegmentIndex, durably: bool) -> Result<(), StorageError> {
+        self.replace(".index", &index.offset_file(), durably)?;
+        self.replace(".timeindex", &index.time_file(), durably)
+    }
+
+    /// Puts a whole file in place, unless it is there as it should be.
+    fn replace(&self, suffix: &str, bytes: &[u8], durably: bool) -> Result<(), StorageError> {
+        if !durably && self.whole_file(suffix)?.as_deref() == Some(bytes) {
+            return Ok(());
+        }
+        let path = format!("{}{suffix}", self.stem);
+        let written = || -> io::Result<()> {
+            let temporary = format!("{path}.tmp");
+            let file = self.disk.create(&temporary)?;
+            file.write_at(0, bytes)?;
+            if durably {
+                file.sync()?;
+            }
+            self.disk.rename(&temporary, &path)
+        };
+        written().map_err(|error| StorageError::io("write", &path, error))
+    }
+
+    fn unreadable(&self, error: io::Error) -> StorageError {
+        StorageError::io("read", &self.log_path(), error)
     }
 
     fn damaged_at(&self, position: u64) -> StorageError {
         let message = format!("no record batch at byte {position}");
-        let error = io::Error::new(io::ErrorKind::InvalidData, message);
-        StorageError::io("read", &self.log_path(), error)
+        self.unreadable(io::Error::new(io::ErrorKind::InvalidData, message))
     }
-}
-
-/// Folder and base offset in 20 digits, as Kafka names a segment's files.
-fn stem(folder: &str, base: Offset) -> String {
-    format!("{folder}/{:020}", base.0)
 }

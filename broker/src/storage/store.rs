@@ -1,24 +1,181 @@
 //! Everything the logs of one broker share: the disk, and what happens on it.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::Disk;
+use super::chores::Chores;
+use super::file::FileDisk;
+use super::health::Health;
+use super::lock::FolderLock;
+use super::marks::Marks;
 use super::memory::MemoryDisk;
+use super::sync::Syncer;
+use super::{Disk, StorageError};
+
+/// What the name of a partition's folder that is about to be removed ends with.
+const DELETED_FOLDER: &str = "-delete";
 
 /// One data directory, or the memory that stands for one.
 #[derive(Debug)]
 pub(crate) struct Storage {
     disk: Arc<dyn Disk>,
+    health: Arc<Health>,
+    marks: Arc<Marks>,
+    syncer: Syncer,
+    chores: Chores,
+    /// Bytes in the tails of all logs.
+    tail_bytes: AtomicU64,
+    /// Tells apart the folders of logs that are being removed.
+    removals: AtomicU64,
+    /// Dropped last: until then the directory is ours.
+    _lock: Option<FolderLock>,
 }
 
 impl Storage {
     /// Keeps everything in memory; it is gone when the last reference is.
     pub fn in_memory() -> Arc<Storage> {
         let disk = Arc::new(MemoryDisk::default());
-        Arc::new(Storage { disk })
+        let storage = Storage::on(disk, None);
+        storage.expect("there is nothing in memory yet that could not be read")
+    }
+
+    /// The data directory at `root`, which is made when it is missing, and is
+    /// refused when another process works in it.
+    pub fn open(root: &Path) -> Result<Arc<Storage>, StorageError> {
+        let disk = FileDisk::open(root)
+            .map_err(|error| StorageError::io("create", &root.display().to_string(), error))?;
+        let lock = FolderLock::take(root)?;
+        Storage::on(Arc::new(disk), Some(lock))
+    }
+
+    /// Any disk; what was begun to be removed from it before is removed.
+    pub(super) fn on(
+        disk: Arc<dyn Disk>,
+        lock: Option<FolderLock>,
+    ) -> Result<Arc<Storage>, StorageError> {
+        let health = Arc::new(Health::default());
+        let marks = Arc::new(Marks::load(&disk)?);
+        let storage = Storage {
+            syncer: Syncer::new(Arc::clone(&disk), Arc::clone(&health), Arc::clone(&marks)),
+            chores: Chores::default(),
+            tail_bytes: AtomicU64::new(0),
+            removals: AtomicU64::new(0),
+            disk,
+            health,
+            marks,
+            _lock: lock,
+        };
+        storage.go_on_removing()?;
+        Ok(Arc::new(storage))
+    }
+
+    /// The folders of partitions there are (`topic-0`), in order.
+    pub fn folders(&self) -> Result<Vec<String>, StorageError> {
+        let mut folders = self.names()?;
+        folders.retain(|name| {
+            let index = name.rsplit_once('-').map(|(_, index)| index);
+            index.is_some_and(|index| index.parse::<u32>().is_ok())
+        });
+        folders.sort_unstable();
+        Ok(folders)
+    }
+
+    /// Ends the threads after all that was asked of them, and writes the marker
+    /// of an orderly stop. Logs that were closed before open without recovery.
+    pub fn close(&self) -> Result<(), StorageError> {
+        self.chores.stop();
+        self.syncer.stop();
+        if self.disk.is_memory() {
+            return Ok(());
+        }
+        self.health.check()?;
+        self.marks.save_clean()
+    }
+
+    /// Moves a partition's folder out of the way and removes it later.
+    pub fn remove_folder(&self, folder: &str, delay: Duration) -> Result<(), StorageError> {
+        let number = self.removals.fetch_add(1, Ordering::Relaxed);
+        let aside = format!("{folder}.{number}{DELETED_FOLDER}");
+        match self.disk.rename(folder, &aside) {
+            Ok(()) => {}
+            // A log that was never appended to has no folder.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(StorageError::io("rename", folder, error)),
+        }
+        self.marks.forget(folder);
+        self.unlink_folder(aside, delay);
+        Ok(())
     }
 
     pub(super) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.health
+    }
+
+    pub(super) fn marks(&self) -> &Arc<Marks> {
+        &self.marks
+    }
+
+    pub(super) fn syncer(&self) -> &Syncer {
+        &self.syncer
+    }
+
+    pub(super) fn chores(&self) -> &Chores {
+        &self.chores
+    }
+
+    pub(super) fn tail_bytes(&self) -> &AtomicU64 {
+        &self.tail_bytes
+    }
+
+    /// Removes what an earlier process had set aside.
+    fn go_on_removing(&self) -> Result<(), StorageError> {
+        for name in self.names()? {
+            let Some((folder, number)) = name
+                .strip_suffix(DELETED_FOLDER)
+                .and_then(|name| name.rsplit_once('.'))
+            else {
+                continue;
+            };
+            let Ok(number) = number.parse::<u64>() else {
+                continue;
+            };
+            self.removals.fetch_max(number + 1, Ordering::Relaxed);
+            self.marks.forget(folder);
+            self.unlink_folder(name, Duration::ZERO);
+        }
+        Ok(())
+    }
+
+    /// Removes a folder that was set aside. As long as it is there, marks of
+    /// its log may be in the checkpoints: these are saved first.
+    fn unlink_folder(&self, folder: String, delay: Duration) {
+        if self.disk.is_memory() {
+            let removed = self.disk.remove_folder(&folder);
+            return removed.expect("memory refuses nothing");
+        }
+        let disk = Arc::clone(&self.disk);
+        let marks = Arc::clone(&self.marks);
+        let unlink = move || {
+            let saved = marks.save();
+            let removed = saved.and_then(|()| {
+                let removed = disk.remove_folder(&folder);
+                removed.map_err(|error| StorageError::io("remove", &folder, error))
+            });
+            if let Err(error) = removed {
+                tracing::warn!(%error, "a removed partition's folder stays for now");
+            }
+        };
+        self.chores.after(delay, Box::new(unlink));
+    }
+
+    fn names(&self) -> Result<Vec<String>, StorageError> {
+        let names = self.disk.list("");
+        names.map_err(|error| StorageError::io("list", "the data directory", error))
     }
 }

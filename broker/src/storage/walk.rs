@@ -32,7 +32,8 @@ impl Wanted {
 pub(super) enum Walked {
     /// These bytes are the answer, and may be none.
     Took(Vec<Bytes>),
-    /// All batches lie before `from`; the bytes ended `0` bytes in.
+    /// All batches lie before `from`; the next one begins `0` bytes in, which
+    /// may be behind the pieces.
     Behind(usize),
     /// The first batch that is wanted begins `skipped` bytes in, but only a
     /// part of its `size` bytes is there. A `size` of 0: not even its header.
@@ -57,7 +58,7 @@ pub(super) fn take_batches(pieces: Vec<Bytes>, wanted: &Wanted, end: Option<Offs
             continue;
         }
         match walk_piece(&piece, wanted, taken_bytes) {
-            PieceWalk::Skipped => skipped += piece.len(),
+            PieceWalk::Skipped { to } => skipped += to,
             PieceWalk::Took { from, to, goes_on } => {
                 taken_bytes += to - from;
                 taken.push(piece.slice(from..to));
@@ -96,7 +97,9 @@ fn is_wanted_whole(piece: &Bytes, next: Option<Offset>, wanted: &Wanted, taken: 
 }
 
 enum PieceWalk {
-    Skipped,
+    Skipped {
+        to: usize,
+    },
     Took {
         from: usize,
         to: usize,
@@ -121,7 +124,7 @@ fn walk_piece(piece: &Bytes, wanted: &Wanted, taken_bytes: usize) -> PieceWalk {
         let size = header.as_ref().map_or(0, BatchHeader::size_bytes);
         let is_whole = size > 0 && size <= piece.len() - at;
         match header {
-            Ok(batch) if batch.next_offset() <= wanted.from && is_whole => {}
+            Ok(batch) if batch.next_offset() <= wanted.from => {}
             Ok(batch) if !wanted.takes(&batch, taken_bytes + (at - first)) => {
                 return from.map_or(PieceWalk::Full, |from| took(from, at, false));
             }
@@ -135,7 +138,7 @@ fn walk_piece(piece: &Bytes, wanted: &Wanted, taken_bytes: usize) -> PieceWalk {
         }
         at += size;
     }
-    from.map_or(PieceWalk::Skipped, |from| took(from, at, true))
+    from.map_or(PieceWalk::Skipped { to: at }, |from| took(from, at, true))
 }
 
 fn took(from: usize, to: usize, goes_on: bool) -> PieceWalk {

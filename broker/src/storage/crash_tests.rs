@@ -1,0 +1,377 @@
+//! What is found after a crash: the longest valid prefix, everything that was
+//! synced, or an error; and what is found after an orderly stop.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+
+use ottla_core::ids::Offset;
+use proptest::prelude::*;
+
+use super::testing::{TestDisk, append, read};
+use super::{Log, LogConfig, Storage, StorageError};
+
+const LOG: &str = "topic-0/00000000000000000000.log";
+
+fn config() -> LogConfig {
+    LogConfig {
+        index_interval_bytes: 150,
+        ..LogConfig::default()
+    }
+}
+
+fn small_segments() -> LogConfig {
+    LogConfig {
+        segment_bytes: 1_000,
+        ..config()
+    }
+}
+
+fn try_open(disk: &Arc<TestDisk>, config: LogConfig) -> Result<(Log, Vec<i64>), StorageError> {
+    let storage = Storage::on(Arc::clone(disk) as _, None)?;
+    let mut visited = Vec::new();
+    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |header| {
+        visited.push(header.base_offset.0);
+    })?;
+    Ok((log, visited))
+}
+
+fn open(disk: &Arc<TestDisk>, config: LogConfig) -> Log {
+    try_open(disk, config).unwrap().0
+}
+
+/// A log with these batches, all synced if asked for, whose process is gone.
+fn written(config: LogConfig, batches: usize, is_synced: bool) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
+    let disk = TestDisk::new();
+    let mut log = open(&disk, config);
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| {
+        let _ = tell.send(outcome);
+    }));
+    let batches: Vec<_> = (0..batches)
+        .map(|number| append(&mut log, 2, 1_000 + number as i64, 40 + number).unwrap())
+        .collect();
+    if is_synced {
+        log.request_sync();
+        while told.recv().unwrap().unwrap() < log.log_end() {}
+    }
+    // The last reference: queued work is done, checkpoints are saved.
+    drop(log);
+    (disk, batches)
+}
+
+#[test]
+fn cut_at_any_byte_the_whole_batches_in_front_are_kept_and_the_rest_is_gone() {
+    let (disk, batches) = written(config(), 4, false);
+    let bytes = disk.bytes(LOG);
+    assert_eq!(bytes, batches.concat());
+    for cut in 0..bytes.len() {
+        let after = disk.after_power_cut();
+        after.write(LOG, &bytes[..cut]);
+        let (log, visited) = try_open(&after, config()).unwrap();
+        let mut whole = 0;
+        while whole < 4 && batches[..=whole].concat().len() <= cut {
+            whole += 1;
+        }
+        assert_eq!(log.log_end(), Offset(2 * whole as i64), "cut at {cut}");
+        assert_eq!(visited.len(), whole, "cut at {cut}");
+        assert_eq!(read(&log, 0, 10_000).unwrap(), batches[..whole].concat());
+        assert_eq!(after.bytes(LOG), batches[..whole].concat());
+    }
+}
+
+#[test]
+fn any_flipped_bit_ends_the_log_before_its_batch() {
+    let (disk, batches) = written(config(), 3, false);
+    let bytes = disk.bytes(LOG);
+    let second = batches[0].len()..batches[0].len() + batches[1].len();
+    for at in second {
+        let after = disk.after_power_cut();
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x40;
+        after.write(LOG, &flipped);
+        let log = open(&after, config());
+        // The leader epoch is not covered by the checksum.
+        let in_epoch = (12..16).contains(&(at - batches[0].len()));
+        let expected = if in_epoch { 6 } else { 2 };
+        assert_eq!(log.log_end(), Offset(expected), "flipped at {at}");
+    }
+}
+
+#[test]
+fn appending_goes_on_where_a_recovered_log_ends() {
+    let (disk, batches) = written(config(), 3, false);
+    let after = disk.after_power_cut();
+    let bytes = disk.bytes(LOG);
+    after.write(LOG, &bytes[..bytes.len() - 1]);
+    let mut log = open(&after, config());
+    let more = append(&mut log, 1, 2_000, 5).unwrap();
+    let expected = [batches[..2].concat(), more].concat();
+    assert_eq!(read(&log, 0, 10_000).unwrap(), expected);
+    drop(log);
+    assert_eq!(read(&open(&after, config()), 0, 10_000).unwrap(), expected);
+}
+
+#[test]
+fn damage_below_what_was_synced_is_an_error_and_nothing_is_touched() {
+    for (cut_to, flip) in [(3, None), (usize::MAX, Some(70))] {
+        let (disk, _) = written(config(), 3, true);
+        let after = disk.after_power_cut();
+        let mut bytes = disk.bytes(LOG);
+        bytes.truncate(cut_to);
+        if let Some(at) = flip {
+            bytes[at] ^= 1;
+            // The header walk below the mark looks at no checksum.
+            bytes[8] ^= 1;
+        }
+        after.write(LOG, &bytes);
+        let refused = try_open(&after, config()).unwrap_err();
+        assert!(matches!(refused, StorageError::Corrupt { .. }), "{refused}");
+        assert_eq!(after.bytes(LOG), bytes);
+    }
+}
+
+#[test]
+fn a_folder_that_vanished_with_synced_records_is_an_error() {
+    let (disk, _) = written(config(), 3, true);
+    let after = disk.after_power_cut();
+    for path in after.paths() {
+        if path.starts_with("topic-0/") {
+            super::Disk::remove(&*after, &path).unwrap();
+        }
+    }
+    let refused = try_open(&after, config()).unwrap_err();
+    assert!(matches!(refused, StorageError::Corrupt { .. }), "{refused}");
+}
+
+#[test]
+fn segments_behind_a_damaged_one_are_removed_when_none_was_synced() {
+    let (disk, batches) = written(small_segments(), 12, false);
+    let after = disk.after_power_cut();
+    // As if the checkpoint had not reached the disk.
+    super::Disk::remove(&*after, super::checkpoint::SYNCED_FILE).unwrap();
+    let logs = after.all(".log");
+    assert!(logs.len() > 2);
+    let (path, mut bytes) = logs[1].clone();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    after.write(&path, &bytes);
+    let log = open(&after, small_segments());
+    assert_eq!(after.all(".log").len(), 2);
+    let kept = log.log_end().0 as usize / 2;
+    assert!(kept > 0 && kept < batches.len());
+    let mut found = Vec::new();
+    while (found.len() as u64) < log.size_bytes() {
+        let from = 2 * batches
+            .iter()
+            .scan(0, |sum, b| {
+                *sum += b.len();
+                Some(*sum)
+            })
+            .take_while(|sum| *sum <= found.len())
+            .count();
+        found.extend(read(&log, from as i64, 10_000).unwrap());
+    }
+    assert_eq!(found, batches[..kept].concat());
+}
+
+#[test]
+fn recovery_is_idempotent() {
+    let (disk, _) = written(small_segments(), 9, false);
+    let after = disk.after_power_cut();
+    super::Disk::remove(&*after, super::checkpoint::SYNCED_FILE).unwrap();
+    let (path, bytes) = after.all(".log").pop().unwrap();
+    after.write(&path, &bytes[..bytes.len() - 7]);
+    let (first, visited) = try_open(&after, small_segments()).unwrap();
+    let end = first.log_end();
+    drop(first);
+    let files = after.all(".log");
+    let (second, again) = try_open(&after.after_power_cut(), small_segments()).unwrap();
+    assert_eq!((second.log_end(), again), (end, visited));
+    assert_eq!(after.all(".log"), files);
+}
+
+#[test]
+fn deleted_indexes_are_made_again_byte_for_byte() {
+    let (disk, _) = written(small_segments(), 30, true);
+    let mut expected = disk.all("index");
+    assert!(expected.len() > 8);
+    assert!(
+        expected
+            .iter()
+            .any(|(path, bytes)| path.ends_with(".index") && !bytes.is_empty())
+    );
+    let after = disk.after_power_cut();
+    for (path, _) in &expected {
+        super::Disk::remove(&*after, path).unwrap();
+    }
+    drop(open(&after, small_segments()));
+    let found = after.all("index");
+    expected.retain(|(path, _)| found.iter().any(|(other, _)| other == path));
+    assert!(expected.len() > 8);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_deleted_index_is_made_again_when_it_is_needed_even_after_a_clean_stop() {
+    let (disk, expected) = stopped(30);
+    for (path, _) in &expected {
+        super::Disk::remove(&*disk, path).unwrap();
+    }
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let end = Offset(60);
+    let log = Log::open(&storage, "topic-0", small_segments(), end, &mut |_| {}).unwrap();
+    for from in 0..60 {
+        assert!(!read(&log, from, 1).unwrap().is_empty());
+    }
+    log.close().unwrap();
+    storage.close().unwrap();
+    assert_eq!(disk.all("index"), expected);
+}
+
+#[test]
+fn after_a_clean_stop_no_byte_of_the_log_is_read_when_nothing_is_to_be_replayed() {
+    let (disk, _) = stopped(30);
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    disk.faults().largest_read.store(0, Ordering::Relaxed);
+    let visit = &mut |_: &_| panic!("nothing is to be replayed");
+    let log = Log::open(&storage, "topic-0", small_segments(), Offset(60), visit).unwrap();
+    assert_eq!(disk.faults().largest_read.load(Ordering::Relaxed), 0);
+    assert_eq!((log.log_end(), log.synced_end()), (Offset(60), Offset(60)));
+    let newest = log
+        .max_timestamp(Offset(60))
+        .unwrap()
+        .find()
+        .unwrap()
+        .unwrap();
+    assert_eq!((newest.offset, newest.timestamp_ms), (Offset(58), 1_029));
+}
+
+#[test]
+fn the_marker_of_a_clean_stop_is_not_believed_twice() {
+    let (disk, _) = stopped(3);
+    let mut log = open(&disk, small_segments());
+    append(&mut log, 2, 1_000, 10).unwrap();
+    drop(log);
+    assert_eq!(
+        open(&disk.after_power_cut(), small_segments()).log_end(),
+        Offset(8)
+    );
+}
+
+#[test]
+fn the_start_of_a_log_does_not_go_back() {
+    let disk = TestDisk::new();
+    let mut log = open(&disk, config());
+    for _ in 0..3 {
+        append(&mut log, 2, 1_000, 10).unwrap();
+    }
+    log.delete_before(Offset(3)).unwrap();
+    drop(log);
+    let log = open(&disk.after_power_cut(), config());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(3), Offset(6)));
+}
+
+#[test]
+fn an_empty_last_segment_keeps_the_end_of_a_log_that_expired() {
+    let disk = TestDisk::new();
+    let mut log = open(&disk, config());
+    append(&mut log, 7, 1_000, 10).unwrap();
+    log.expire(i64::MAX, Offset(7)).unwrap();
+    drop(log);
+    let log = open(&disk.after_power_cut(), config());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(7), Offset(7)));
+}
+
+#[test]
+fn what_was_verified_is_not_checked_again_while_the_system_runs() {
+    let (disk, _) = written(config(), 3, false);
+    let killed = disk.after_kill();
+    let boot_id = super::Disk::boot_id(&*killed).unwrap();
+    let marks = [("topic-0".to_owned(), Offset(4))].into();
+    let text = super::checkpoint::encode_verified(&boot_id, &marks);
+    killed.write(super::checkpoint::VERIFIED_FILE, text.as_bytes());
+    let mut bytes = killed.bytes(LOG);
+    bytes[70] ^= 1;
+    killed.write(LOG, &bytes);
+    let after = killed.after_power_cut();
+    assert_eq!(open(&killed, config()).log_end(), Offset(6));
+    assert_eq!(open(&after, config()).log_end(), Offset(0));
+}
+
+/// A log of small segments after an orderly stop, and its index files.
+fn stopped(batches: usize) -> (Arc<TestDisk>, Vec<(String, Vec<u8>)>) {
+    let disk = TestDisk::new();
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let mut log = Log::open(
+        &storage,
+        "topic-0",
+        small_segments(),
+        Offset(0),
+        &mut |_| {},
+    )
+    .unwrap();
+    for number in 0..batches {
+        append(&mut log, 2, 1_000 + number as i64, 40).unwrap();
+    }
+    log.close().unwrap();
+    storage.close().unwrap();
+    let indexes = disk.all("index");
+    (disk, indexes)
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_as_a_segment_are_recovered_without_asking_for_more_than_there_is(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        valid_batches in 0usize..3,
+        length in any::<i32>(),
+    ) {
+        let (disk, batches) = written(config(), valid_batches, false);
+        let after = disk.after_power_cut();
+        let mut bytes = [batches.concat(), bytes].concat();
+        // Get past the first check more often than chance would.
+        let at = batches.concat().len();
+        if bytes.len() > at + 61 {
+            bytes[at + 16] = 2;
+            bytes[at + 8..at + 12].copy_from_slice(&length.to_be_bytes());
+        }
+        after.write(LOG, &bytes);
+        let log = open(&after, config());
+        prop_assert_eq!(log.log_end(), Offset(2 * valid_batches as i64));
+        let largest = after.faults().largest_read.load(Ordering::Relaxed);
+        prop_assert!(largest <= bytes.len() as u64 + 200, "{} bytes at once", largest);
+    }
+
+    #[test]
+    fn any_bytes_as_checkpoints_cost_no_record_that_is_valid(
+        text in "[0-9 a-z\n-]{0,60}",
+        file in prop::sample::select(vec![
+            super::checkpoint::VERIFIED_FILE,
+            super::checkpoint::CLEAN_FILE,
+        ]),
+    ) {
+        let (disk, batches) = written(small_segments(), 5, true);
+        let after = disk.after_power_cut();
+        after.write(file, text.as_bytes());
+        let log = open(&after, small_segments());
+        prop_assert_eq!(log.log_end(), Offset(2 * batches.len() as i64));
+    }
+
+    #[test]
+    fn any_bytes_as_an_index_never_hide_a_batch(
+        offsets in proptest::collection::vec(any::<u8>(), 0..40),
+        times in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let (disk, indexes) = stopped(12);
+        disk.write(&indexes[0].0, &offsets);
+        disk.write(&indexes[1].0, &times);
+        let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+        let log = Log::open(&storage, "topic-0", small_segments(), Offset(24), &mut |_| {}).unwrap();
+        for from in 0..24 {
+            // A wrong index may be noticed, but is never a panic.
+            let _ = read(&log, from, 1);
+            let _ = log.offset_for_timestamp(1_000 + from, Offset(24)).unwrap().find();
+        }
+    }
+}

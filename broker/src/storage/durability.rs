@@ -1,0 +1,180 @@
+//! What of one log is written, and what of that is synced.
+//!
+//! Owned by the log and shared with the syncing thread, which never takes the
+//! partition's lock.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use ottla_core::ids::Offset;
+
+use super::segment::Segment;
+use super::{Disk, StorageError};
+
+/// Told after every sync: the offset below which all is synced now, or why
+/// nothing is known any more. Runs on the syncing thread.
+pub(crate) type OnSynced = Box<dyn Fn(Result<Offset, StorageError>) + Send + Sync>;
+
+/// The two ends of a log, and what lies between them.
+pub(super) struct Durability {
+    folder: Arc<str>,
+    state: Mutex<State>,
+    on_synced: OnceLock<OnSynced>,
+}
+
+#[derive(Debug)]
+struct State {
+    written_end: Offset,
+    synced_end: Offset,
+    /// Segments with bytes that no sync has covered, oldest first.
+    dirty: Vec<Arc<Segment>>,
+    /// Whether a file was made since the folder was synced.
+    has_new_files: bool,
+    is_queued: bool,
+    is_timed: bool,
+}
+
+/// What a sync did.
+#[derive(Debug)]
+pub(super) struct Synced {
+    /// Everything below is synced.
+    pub end: Offset,
+    /// Whether a segment was completed, which is worth a checkpoint.
+    pub completed_segment: bool,
+}
+
+impl Durability {
+    /// A log that was found written up to `written_end` and is known to be
+    /// synced up to `synced_end`.
+    pub fn new(
+        folder: Arc<str>,
+        written_end: Offset,
+        synced_end: Offset,
+        dirty: Vec<Arc<Segment>>,
+    ) -> Self {
+        Durability {
+            folder,
+            state: Mutex::new(State {
+                written_end,
+                synced_end,
+                dirty,
+                has_new_files: false,
+                is_queued: false,
+                is_timed: false,
+            }),
+            on_synced: OnceLock::new(),
+        }
+    }
+
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
+    /// Sets who is told; once, by the log's owner.
+    pub fn tell(&self, on_synced: OnSynced) {
+        // A second owner would be a mistake of this program; the first stays.
+        let _ = self.on_synced.set(on_synced);
+    }
+
+    /// Bytes up to `end` have been written, the last ones to `segment`.
+    pub fn written(&self, segment: &Arc<Segment>, end: Offset) {
+        let mut state = self.state();
+        state.written_end = end;
+        if state
+            .dirty
+            .last()
+            .is_none_or(|last| last.base() != segment.base())
+        {
+            state.dirty.push(Arc::clone(segment));
+        }
+    }
+
+    /// A segment gets no more bytes, but its indexes are not saved yet.
+    pub fn closed(&self, segment: &Arc<Segment>) {
+        let mut state = self.state();
+        let base = segment.base();
+        if state.dirty.iter().all(|dirty| dirty.base() != base) {
+            state.dirty.push(Arc::clone(segment));
+        }
+    }
+
+    /// A file was made.
+    pub fn created(&self, segment: &Arc<Segment>) {
+        let mut state = self.state();
+        state.has_new_files = true;
+        state.dirty.push(Arc::clone(segment));
+    }
+
+    /// Everything below is synced.
+    pub fn synced_end(&self) -> Offset {
+        self.state().synced_end
+    }
+
+    /// Whether the caller should put it into the queue: it is not there yet.
+    pub fn queue(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_queued, true)
+    }
+
+    /// Whether the caller should set the timer: it is not set yet.
+    pub fn time(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_timed, true)
+    }
+
+    /// The timer fired.
+    pub fn timed(&self) {
+        self.state().is_timed = false;
+    }
+
+    /// Syncs all that was written before now. What is written meanwhile is left
+    /// to the next sync.
+    pub fn sync(&self, disk: &dyn Disk) -> Result<Synced, StorageError> {
+        let (dirty, end, has_new_files) = {
+            let mut state = self.state();
+            state.is_queued = false;
+            (
+                std::mem::take(&mut state.dirty),
+                state.written_end,
+                std::mem::take(&mut state.has_new_files),
+            )
+        };
+        let mut completed_segment = false;
+        for segment in &dirty {
+            completed_segment |= segment.sync()?;
+        }
+        if has_new_files {
+            for folder in [&*self.folder, ""] {
+                disk.sync_folder(folder)
+                    .map_err(|error| failed(folder, error))?;
+            }
+        }
+        self.state().synced_end = end;
+        Ok(Synced {
+            end,
+            completed_segment,
+        })
+    }
+
+    /// Tells the owner.
+    pub fn report(&self, outcome: Result<Offset, StorageError>) {
+        if let Some(on_synced) = self.on_synced.get() {
+            on_synced(outcome);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sync that failed.
+pub(super) fn failed(path: &str, error: std::io::Error) -> StorageError {
+    StorageError::DiskFailed {
+        path: path.to_owned(),
+        source: Arc::new(error),
+    }
+}
+
+impl std::fmt::Debug for Durability {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {:?}", self.folder, self.state())
+    }
+}

@@ -1,0 +1,186 @@
+//! What a log does when its disk does not do what it should.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use ottla_core::ids::Offset;
+
+use super::testing::{TestDisk, append, read};
+use super::{Log, LogConfig, Storage, StorageError};
+
+fn log_on(disk: &Arc<TestDisk>, config: LogConfig) -> Log {
+    let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
+    Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+}
+
+#[test]
+fn a_full_disk_refuses_appends_leaves_no_part_of_them_and_heals() {
+    let disk = TestDisk::new();
+    let mut log = log_on(&disk, LogConfig::default());
+    let first = append(&mut log, 1, 1_000, 100).unwrap();
+    *disk.faults().space_bytes.lock().unwrap() = Some(70);
+    let refused = append(&mut log, 1, 1_000, 100).unwrap_err();
+    assert!(
+        matches!(refused, StorageError::DiskFull { .. }),
+        "{refused}"
+    );
+    assert_eq!(disk.all(".log")[0].1, first);
+    assert_eq!(read(&log, 0, 1_000).unwrap(), first);
+    *disk.faults().space_bytes.lock().unwrap() = None;
+    let second = append(&mut log, 1, 1_000, 100).unwrap();
+    assert_eq!(read(&log, 0, 1_000).unwrap(), [first, second].concat());
+}
+
+#[test]
+fn half_an_append_that_cannot_be_undone_takes_the_log_offline() {
+    let disk = TestDisk::new();
+    let mut log = log_on(&disk, LogConfig::default());
+    append(&mut log, 1, 1_000, 100).unwrap();
+    *disk.faults().space_bytes.lock().unwrap() = Some(70);
+    disk.faults().truncate_fails.store(true, Ordering::Relaxed);
+    append(&mut log, 1, 1_000, 100).unwrap_err();
+    *disk.faults().space_bytes.lock().unwrap() = None;
+    disk.faults().truncate_fails.store(false, Ordering::Relaxed);
+    let offline = append(&mut log, 1, 1_000, 100).unwrap_err();
+    assert!(matches!(offline, StorageError::Offline { .. }), "{offline}");
+    assert!(read(&log, 0, 1_000).is_err());
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_written_again_even_if_syncs_would_work() {
+    let disk = TestDisk::new();
+    let flushed = LogConfig {
+        flush_messages: 1,
+        ..LogConfig::default()
+    };
+    let mut log = log_on(&disk, flushed);
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    let first = append(&mut log, 1, 1_000, 10).unwrap();
+    assert_eq!(told.recv().unwrap().unwrap(), Offset(1));
+    assert_eq!(log.synced_end(), Offset(1));
+
+    disk.faults().sync_fails.store(true, Ordering::Relaxed);
+    append(&mut log, 1, 1_000, 10).unwrap();
+    assert!(told.recv().unwrap().is_err());
+    disk.faults().sync_fails.store(false, Ordering::Relaxed);
+    let refused = append(&mut log, 1, 1_000, 10).unwrap_err();
+    assert!(
+        matches!(refused, StorageError::DiskFailed { .. }),
+        "{refused}"
+    );
+    assert_eq!(log.synced_end(), Offset(1));
+    assert_eq!(read(&log, 0, 1).unwrap(), first);
+}
+
+#[test]
+fn a_sync_is_made_within_the_time_that_was_set() {
+    let disk = TestDisk::new();
+    let timed = LogConfig {
+        flush_ms: 5,
+        ..LogConfig::default()
+    };
+    let mut log = log_on(&disk, timed);
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    append(&mut log, 3, 1_000, 10).unwrap();
+    append(&mut log, 3, 1_000, 10).unwrap();
+    let synced = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(synced.unwrap(), Offset(6));
+}
+
+#[test]
+fn what_is_appended_while_a_sync_is_asked_for_shares_it_or_the_next() {
+    let disk = TestDisk::new();
+    let flushed = LogConfig {
+        flush_messages: 1,
+        ..LogConfig::default()
+    };
+    let mut log = log_on(&disk, flushed);
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    for _ in 0..500 {
+        append(&mut log, 1, 1_000, 0).unwrap();
+    }
+    let mut syncs = 0;
+    let mut synced_end = Offset(0);
+    while synced_end < log.log_end() {
+        let end = told.recv_timeout(Duration::from_secs(10)).unwrap().unwrap();
+        assert!(end >= synced_end, "the synced end never goes back");
+        synced_end = end;
+        syncs += 1;
+    }
+    assert!(syncs <= 500, "at most one per append");
+}
+
+#[test]
+fn a_second_process_is_refused_and_the_folder_is_free_after_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Storage::open(folder.path()).unwrap();
+    let refused = Storage::open(folder.path()).unwrap_err();
+    assert!(matches!(refused, StorageError::InUse { .. }), "{refused}");
+    drop(first);
+    Storage::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_warm_read_is_immediate_and_one_from_the_disk_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let config = LogConfig::default();
+    let mut log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    for _ in 0..40 {
+        append(&mut log, 1, 1_000, 100_000).unwrap();
+    }
+    let plan = |from| log.plan_read(Offset(from), Offset(40), 10, true).unwrap();
+    assert!(plan(39).is_immediate() && plan(35).is_immediate());
+    assert!(!plan(0).is_immediate());
+    let (cold, warm) = (plan(30).read().unwrap(), plan(39).read().unwrap());
+    assert_eq!(cold.size_bytes(), warm.size_bytes());
+}
+
+#[test]
+fn a_partition_without_records_costs_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let config = LogConfig::default();
+    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    assert!(read(&log, 0, 10).unwrap().is_empty());
+    log.close().unwrap();
+    assert!(storage.folders().unwrap().is_empty());
+}
+
+#[test]
+fn a_removed_log_is_gone_at_once_and_its_name_can_be_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let open = |storage: &Arc<Storage>| {
+        Log::open(
+            storage,
+            "topic-0",
+            LogConfig::default(),
+            Offset(0),
+            &mut |_| {},
+        )
+        .unwrap()
+    };
+    let mut log = open(&storage);
+    append(&mut log, 5, 1_000, 10).unwrap();
+    let plan = log.plan_read(Offset(0), Offset(5), 10, true).unwrap();
+    log.remove().unwrap();
+    assert!(!plan.read().unwrap().is_empty());
+    let mut again = open(&storage);
+    assert_eq!(again.log_end(), Offset(0));
+    append(&mut again, 1, 1_000, 10).unwrap();
+    assert_eq!(storage.folders().unwrap(), ["topic-0"]);
+    storage.close().unwrap();
+    let mut left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("topic"))
+        .collect();
+    left.sort();
+    assert_eq!(left, ["topic-0"]);
+}

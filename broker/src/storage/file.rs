@@ -1,0 +1,170 @@
+//! The disk: files below one folder.
+//!
+//! Owns every system call on them. Reads and writes name their position, so
+//! that one descriptor serves all threads.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Disk, DiskFile};
+
+/// A folder of the file system.
+#[derive(Debug)]
+pub(super) struct FileDisk {
+    root: PathBuf,
+}
+
+#[derive(Debug)]
+struct PlainFile {
+    file: File,
+}
+
+impl FileDisk {
+    /// The folder at `root`, which is made when it is missing.
+    pub fn open(root: &Path) -> io::Result<FileDisk> {
+        fs::create_dir_all(root)?;
+        let root = root.to_owned();
+        Ok(FileDisk { root })
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+}
+
+impl Disk for FileDisk {
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.at(path))?;
+        Ok(Arc::new(PlainFile { file }))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(self.at(path))?;
+        Ok(Arc::new(PlainFile { file }))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.at(folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            // A name that is not UTF-8 is none of ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn create_folder(&self, folder: &str) -> io::Result<()> {
+        fs::create_dir_all(self.at(folder))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.at(from), self.at(to))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        gone_is_fine(fs::remove_file(self.at(path)))
+    }
+
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        gone_is_fine(fs::remove_dir_all(self.at(folder)))
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        File::open(self.at(folder))?.sync_all()
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
+    }
+
+    fn is_memory(&self) -> bool {
+        false
+    }
+}
+
+impl DiskFile for PlainFile {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, position)
+    }
+
+    fn read_at(&self, position: u64, length: usize) -> io::Result<Vec<Bytes>> {
+        let mut bytes = BytesMut::zeroed(length);
+        let mut filled = 0;
+        while filled < length {
+            match self
+                .file
+                .read_at(&mut bytes[filled..], position + filled as u64)
+            {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(vec![bytes.freeze()])
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.file.set_len(size)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // fdatasync: it covers the size, but not times nobody asks for.
+        self.file.sync_data()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, size: u64) -> io::Result<()> {
+        use nix::errno::Errno;
+        use nix::fcntl::{FallocateFlags, fallocate};
+
+        let length = i64::try_from(size).map_err(|_| io::ErrorKind::InvalidInput)?;
+        match fallocate(&self.file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length) {
+            // Not every file system can.
+            Ok(()) | Err(Errno::EOPNOTSUPP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn reserve(&self, _size: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn modified_ms(&self) -> io::Result<i64> {
+        let modified = self.file.metadata()?.modified()?;
+        let since_epoch = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,196 @@
+//! What is remembered about every log between two runs.
+//!
+//! Owns the values of the checkpoints and when they are written. Each may be
+//! older than the truth, which costs time at recovery, and is never ahead.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ottla_core::ids::Offset;
+
+use super::checkpoint::{self, CleanEnd, CleanEnds, Offsets};
+use super::{Disk, StorageError};
+
+/// How long a mark may wait to be written (Kafka's
+/// `log.flush.offset.checkpoint.interval.ms`).
+const SAVE_WITHIN: Duration = Duration::from_secs(60);
+
+/// The marks of all logs of a data directory.
+#[derive(Debug)]
+pub(super) struct Marks {
+    disk: Arc<dyn Disk>,
+    boot_id: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    synced: Offsets,
+    log_starts: Offsets,
+    verified: Offsets,
+    /// From the last orderly stop, until the log is opened.
+    ended: CleanEnds,
+    /// For the orderly stop to come.
+    ending: CleanEnds,
+    save_at: Option<Instant>,
+}
+
+/// What is remembered about one log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LogMarks {
+    /// Everything below had been synced.
+    pub synced: Offset,
+    /// Everything below had been written whole, and the system still runs.
+    pub verified: Offset,
+    /// Nothing below may be read.
+    pub log_start: Offset,
+    /// How the log was stopped, if it was in order.
+    pub clean_end: Option<CleanEnd>,
+}
+
+impl Marks {
+    /// Reads the checkpoints. The marker of an orderly stop is removed before
+    /// this returns: it is true until the first write only.
+    pub fn load(disk: &Arc<dyn Disk>) -> Result<Marks, StorageError> {
+        let boot_id = disk.boot_id();
+        let mut state = State::default();
+        if let Some(text) = checkpoint::read(&**disk, checkpoint::SYNCED_FILE)? {
+            state.synced = decoded(checkpoint::SYNCED_FILE, checkpoint::decode_offsets(&text));
+        }
+        if let Some(text) = checkpoint::read(&**disk, checkpoint::LOG_START_FILE)? {
+            let offsets = checkpoint::decode_offsets(&text);
+            state.log_starts = decoded(checkpoint::LOG_START_FILE, offsets);
+        }
+        if let (Some(boot_id), Some(text)) = (
+            boot_id.as_deref(),
+            checkpoint::read(&**disk, checkpoint::VERIFIED_FILE)?,
+        ) {
+            state.verified = checkpoint::decode_verified(&text, boot_id).unwrap_or_default();
+        }
+        if let Some(text) = checkpoint::read(&**disk, checkpoint::CLEAN_FILE)? {
+            state.ended = decoded(checkpoint::CLEAN_FILE, checkpoint::decode_clean(&text));
+            disk.remove(checkpoint::CLEAN_FILE)
+                .and_then(|()| disk.sync_folder(""))
+                .map_err(|error| StorageError::io("remove", checkpoint::CLEAN_FILE, error))?;
+        }
+        Ok(Marks {
+            disk: Arc::clone(disk),
+            boot_id,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// What is known about a log that is about to be opened.
+    pub fn of(&self, folder: &str) -> LogMarks {
+        let mut state = self.state();
+        let at = |offsets: &Offsets| offsets.get(folder).copied().unwrap_or_default();
+        LogMarks {
+            synced: at(&state.synced),
+            verified: at(&state.verified),
+            log_start: at(&state.log_starts),
+            clean_end: state.ended.remove(folder),
+        }
+    }
+
+    /// Everything below `offset` is synced. `urgently` when much depends on it.
+    pub fn synced(&self, folder: &str, offset: Offset, urgently: bool) {
+        let mut state = self.state();
+        state.synced.insert(folder.to_owned(), offset);
+        state.save_within(if urgently {
+            Duration::ZERO
+        } else {
+            SAVE_WITHIN
+        });
+    }
+
+    /// Nothing below `offset` may be read any more.
+    pub fn log_start(&self, folder: &str, offset: Offset) {
+        let mut state = self.state();
+        state.log_starts.insert(folder.to_owned(), offset);
+        state.save_within(Duration::ZERO);
+    }
+
+    /// Everything below `offset` is written whole. Written to the file at once,
+    /// but not synced: it matters only while the system runs.
+    pub fn verified(&self, folder: &str, offset: Offset) -> Result<(), StorageError> {
+        let Some(boot_id) = &self.boot_id else {
+            return Ok(());
+        };
+        let text = {
+            let mut state = self.state();
+            state.verified.insert(folder.to_owned(), offset);
+            checkpoint::encode_verified(boot_id, &state.verified)
+        };
+        checkpoint::replace(&*self.disk, checkpoint::VERIFIED_FILE, &text, false)
+    }
+
+    /// The log ends in order, like this.
+    pub fn ending(&self, folder: &str, end: CleanEnd) {
+        self.state().ending.insert(folder.to_owned(), end);
+    }
+
+    /// The log in `folder` is gone. `true` when a checkpoint file still may
+    /// know it: it must be saved before another log takes the folder.
+    pub fn forget(&self, folder: &str) -> bool {
+        let mut state = self.state();
+        let known = [
+            state.synced.remove(folder).is_some(),
+            state.log_starts.remove(folder).is_some(),
+            state.verified.remove(folder).is_some(),
+            state.ended.remove(folder).is_some(),
+        ]
+        .contains(&true);
+        if known {
+            state.save_within(Duration::ZERO);
+        }
+        known
+    }
+
+    /// When the checkpoints want to be saved next.
+    pub fn save_at(&self) -> Option<Instant> {
+        self.state().save_at
+    }
+
+    /// Saves what must survive a power cut.
+    pub fn save(&self) -> Result<(), StorageError> {
+        let (synced, log_starts) = {
+            let mut state = self.state();
+            state.save_at = None;
+            (
+                checkpoint::encode_offsets(&state.synced),
+                checkpoint::encode_offsets(&state.log_starts),
+            )
+        };
+        // The start first: a synced mark needs nothing from it, but a log whose
+        // start went back would show deleted records again.
+        checkpoint::replace(&*self.disk, checkpoint::LOG_START_FILE, &log_starts, true)?;
+        checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
+    }
+
+    /// Writes the marker of an orderly stop; everything else must be synced.
+    pub fn save_clean(&self) -> Result<(), StorageError> {
+        let text = checkpoint::encode_clean(&self.state().ending);
+        checkpoint::replace(&*self.disk, checkpoint::CLEAN_FILE, &text, true)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn save_within(&mut self, delay: Duration) {
+        let at = Instant::now() + delay;
+        self.save_at = Some(self.save_at.map_or(at, |earlier| earlier.min(at)));
+    }
+}
+
+fn decoded<T: Default>(file: &str, entries: Option<T>) -> T {
+    entries.unwrap_or_else(|| {
+        tracing::warn!(
+            file,
+            "not readable, so the logs are checked from their start"
+        );
+        T::default()
+    })
+}
