@@ -102,9 +102,15 @@ mod tests {
     fn a_random_uuid_has_the_version_and_variant_of_rfc_9562() {
         let mut environment = Environment::system();
         environment.random = Arc::new(|| u64::MAX);
-        assert_eq!(environment.random_uuid(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(
+            environment.random_uuid(),
+            "ffffffff-ffff-4fff-bfff-ffffffffffff"
+        );
         environment.random = Arc::new(|| 0);
-        assert_eq!(environment.random_uuid(), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(
+            environment.random_uuid(),
+            "00000000-0000-4000-8000-000000000000"
+        );
     }
 
     #[test]

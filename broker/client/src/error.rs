@@ -147,10 +147,12 @@ impl ClientError {
         code: i16,
         message: Option<&str>,
     ) -> Result<(), ClientError> {
-        ErrorCode(code).check().map_err(|code| ClientError::Refused {
-            subject: subject(),
-            code,
-            message: message.filter(|text| !text.is_empty()).map(str::to_owned),
-        })
+        ErrorCode(code)
+            .check()
+            .map_err(|code| ClientError::Refused {
+                subject: subject(),
+                code,
+                message: message.filter(|text| !text.is_empty()).map(str::to_owned),
+            })
     }
 }

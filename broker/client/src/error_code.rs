@@ -77,7 +77,11 @@ impl ErrorCode {
 
     /// `Ok` for code 0.
     pub fn check(self) -> Result<(), ErrorCode> {
-        if self == ErrorCode::NONE { Ok(()) } else { Err(self) }
+        if self == ErrorCode::NONE {
+            Ok(())
+        } else {
+            Err(self)
+        }
     }
 
     /// Whether Kafka declares the error as one that goes away when the same
@@ -281,7 +285,11 @@ mod tests {
             }
             let ours = ErrorCode(code).name().unwrap().replace('_', "");
             let theirs = format!("{theirs:?}").to_uppercase();
-            assert_eq!(ours.trim_end_matches("EXCEPTION"), theirs.trim_end_matches("EXCEPTION"), "code {code}");
+            assert_eq!(
+                ours.trim_end_matches("EXCEPTION"),
+                theirs.trim_end_matches("EXCEPTION"),
+                "code {code}"
+            );
         }
     }
 

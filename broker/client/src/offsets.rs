@@ -103,7 +103,10 @@ pub(crate) async fn list(
         let again = |answer: &Result<i64, ClientError>| {
             answer.as_ref().is_err_and(ClientError::is_retriable)
         };
-        let topics: Vec<_> = wanted.keys().map(|partition| partition.topic.clone()).collect();
+        let topics: Vec<_> = wanted
+            .keys()
+            .map(|partition| partition.topic.clone())
+            .collect();
         wanted.retain(|partition, _| answers.get(partition).is_some_and(again));
         listed.extend(answers);
         if wanted.is_empty() || !backoff.pause().await {
@@ -127,7 +130,10 @@ async fn ask(
     leader: i32,
     wanted: &BTreeMap<TopicPartition, OffsetSpec>,
 ) -> ListedOffsets {
-    match client.ask_node(leader, &request(wanted), Duration::ZERO).await {
+    match client
+        .ask_node(leader, &request(wanted), Duration::ZERO)
+        .await
+    {
         Ok(response) => read_response(&response, wanted),
         Err(error) => wanted
             .keys()

@@ -232,7 +232,12 @@ mod tests {
             known.refused_topics["a"],
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         );
-        assert!(known.updated(&response("a", 1, 0)).refused_topics.is_empty());
+        assert!(
+            known
+                .updated(&response("a", 1, 0))
+                .refused_topics
+                .is_empty()
+        );
     }
 
     #[test]

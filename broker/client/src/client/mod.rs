@@ -13,9 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{
-    FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest,
-};
+use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest};
 use kafka_protocol::protocol::{Request, StrBytes};
 use tokio::time::{Instant, timeout};
 
@@ -110,6 +108,23 @@ impl Client {
         };
         client.refresh(&[], false).await?;
         Ok(client)
+    }
+
+    /// A client of the same cluster with connections of its own. A broker
+    /// answers the requests of one connection in order: what waits there on
+    /// purpose, a Fetch or a JoinGroup, would hold up everybody else's.
+    #[must_use]
+    pub fn separate(&self) -> Client {
+        Client {
+            shared: Arc::new(Shared {
+                config: self.shared.config.clone(),
+                environment: self.shared.environment.clone(),
+                state: Mutex::new(State {
+                    metadata: self.metadata(),
+                    ..State::default()
+                }),
+            }),
+        }
     }
 
     /// What is known at the moment.
@@ -274,9 +289,7 @@ impl Client {
         )?;
         self.learn_broker(&found.broker);
         let mut state = self.state();
-        state
-            .coordinators
-            .insert(group.to_owned(), found.broker.id);
+        state.coordinators.insert(group.to_owned(), found.broker.id);
         Ok(found.broker.id)
     }
 
@@ -375,10 +388,6 @@ impl Client {
         &self.shared.environment
     }
 
-    pub(crate) fn client_id(&self) -> &str {
-        &self.shared.config.connection.client_id
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held; if something did, it is still whole.
         self.shared
@@ -425,6 +434,5 @@ fn broker_at(id: i32, host: &str, port: i32) -> Broker {
 }
 
 fn metadata_topic(name: &str) -> MetadataRequestTopic {
-    MetadataRequestTopic::default()
-        .with_name(Some(StrBytes::from_string(name.to_owned()).into()))
+    MetadataRequestTopic::default().with_name(Some(StrBytes::from_string(name.to_owned()).into()))
 }

@@ -135,7 +135,9 @@ async fn read_answers<R: AsyncRead + Unpin>(
             Ok(next) => Some(next),
             Err(stop) => return stop,
         };
-        let deadline = head.as_ref().map_or_else(Instant::now, |(_, awaited)| awaited.deadline);
+        let deadline = head
+            .as_ref()
+            .map_or_else(Instant::now, |(_, awaited)| awaited.deadline);
         let frame = timeout_at(deadline, frames.next()).await;
         let Some((correlation_id, awaited)) = head.take() else {
             return Stop::Unused;

@@ -42,7 +42,14 @@ pub(super) fn decode(
         }
         // Markers of transactions are not for readers.
         if !header.attributes.is_control() {
-            read_batch(partition, bytes, &header, batch, inflated_bytes_max, &mut decoded)?;
+            read_batch(
+                partition,
+                bytes,
+                &header,
+                batch,
+                inflated_bytes_max,
+                &mut decoded,
+            )?;
         }
         decoded.next_offset = header.next_offset().0;
     }
@@ -57,7 +64,8 @@ fn read_batch(
     inflated_bytes_max: usize,
     decoded: &mut Decoded,
 ) -> Result<(), String> {
-    let plain = record_bytes(header, batch, inflated_bytes_max).map_err(|error| error.to_string())?;
+    let plain =
+        record_bytes(header, batch, inflated_bytes_max).map_err(|error| error.to_string())?;
     let plain = match plain {
         Cow::Borrowed(part) => bytes.slice_ref(part),
         Cow::Owned(inflated) => Bytes::from(inflated),

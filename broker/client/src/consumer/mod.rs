@@ -60,7 +60,7 @@ impl Consumer {
     /// # Errors
     /// When one of their topics does not exist.
     pub async fn assign(
-        client: Client,
+        client: &Client,
         config: ConsumerConfig,
         partitions: BTreeMap<TopicPartition, OffsetSpec>,
     ) -> Result<Consumer, ClientError> {
@@ -75,7 +75,7 @@ impl Consumer {
                 )));
             }
         }
-        let mut fetcher = Fetcher::new(client, config);
+        let mut fetcher = Fetcher::new(client.separate(), config);
         for (partition, spec) in partitions {
             fetcher.seek(partition, spec);
         }

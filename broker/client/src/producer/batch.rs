@@ -75,7 +75,8 @@ impl Batch {
     }
 
     fn write(&self, mut builder: RecordBatchBuilder, codec: Codec) -> Result<Bytes, ClientError> {
-        let refused = |error: &dyn std::error::Error| ClientError::InvalidArgument(error.to_string());
+        let refused =
+            |error: &dyn std::error::Error| ClientError::InvalidArgument(error.to_string());
         for queued in &self.records {
             let record = &queued.record;
             let headers: Vec<_> = record
@@ -95,7 +96,9 @@ impl Batch {
                 )
                 .map_err(|error| refused(&error))?;
         }
-        let bytes = builder.build_compressed(codec).map_err(|error| refused(&error))?;
+        let bytes = builder
+            .build_compressed(codec)
+            .map_err(|error| refused(&error))?;
         Ok(bytes.freeze())
     }
 }

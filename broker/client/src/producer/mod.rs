@@ -118,7 +118,8 @@ impl Producer {
     pub fn new(client: Client, config: ProducerConfig) -> Result<Producer, ClientError> {
         if config.idempotent && config.acks != Acks::All {
             return Err(ClientError::InvalidArgument(
-                "an idempotent producer needs acks=all; set idempotent to false for fewer".to_owned(),
+                "an idempotent producer needs acks=all; set idempotent to false for fewer"
+                    .to_owned(),
             ));
         }
         Ok(Producer {
@@ -191,7 +192,11 @@ impl Producer {
         record: ProducerRecord,
         batches: &mut Batches,
     ) -> Result<(), (String, ClientError)> {
-        let topic = match self.client.topic(&record.topic, self.config.create_topics).await {
+        let topic = match self
+            .client
+            .topic(&record.topic, self.config.create_topics)
+            .await
+        {
             Ok(topic) => topic,
             Err(error) => return Err((record.topic, error)),
         };
@@ -259,7 +264,7 @@ impl Producer {
                     retry.insert(partition, error);
                 }
                 PartitionOutcome::Failed(error) => {
-                    self.give_up(&partition, error, batches, results);
+                    self.give_up(&partition, &error, batches, results);
                 }
             }
         }
@@ -303,11 +308,14 @@ impl Producer {
     ) {
         if !backoff.pause().await {
             for (partition, error) in retry {
-                self.give_up(&partition, error, batches, results);
+                self.give_up(&partition, &error, batches, results);
             }
             return;
         }
-        let mut topics: Vec<_> = retry.keys().map(|partition| partition.topic.as_str()).collect();
+        let mut topics: Vec<_> = retry
+            .keys()
+            .map(|partition| partition.topic.as_str())
+            .collect();
         topics.dedup();
         // If no broker answers, the next try says so.
         let _ = self.client.refresh(&topics, false).await;
@@ -317,7 +325,7 @@ impl Producer {
     fn give_up(
         &mut self,
         partition: &TopicPartition,
-        error: ClientError,
+        error: &ClientError,
         batches: &mut Batches,
         results: &mut Results,
     ) {
@@ -328,6 +336,6 @@ impl Producer {
             // Its sequences may or may not be used: start over with a fresh id.
             self.identity = None;
         }
-        round::fail(batch, &error, results);
+        round::fail(batch, error, results);
     }
 }

@@ -91,7 +91,10 @@ pub(super) async fn send_first_batches(
 fn leader_of(metadata: &Metadata, partition: &TopicPartition) -> Result<i32, ClientError> {
     let Some(topic) = metadata.topics.get(&partition.topic) else {
         let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        return Err(ClientError::refused(format!("topic {}", partition.topic), code));
+        return Err(ClientError::refused(
+            format!("topic {}", partition.topic),
+            code,
+        ));
     };
     match topic.partition(partition.partition) {
         None => Err(ClientError::InvalidArgument(format!(
@@ -225,7 +228,10 @@ fn refusal(answer: &PartitionProduceResponse) -> Option<String> {
     let of_record = || {
         let first = answer.record_errors.first()?;
         let message = first.batch_index_error_message.as_ref()?;
-        Some(format!("record {} of the batch: {message}", first.batch_index))
+        Some(format!(
+            "record {} of the batch: {message}",
+            first.batch_index
+        ))
     };
     let of_batch = answer.error_message.as_ref().map(ToString::to_string);
     of_batch.or_else(of_record)
