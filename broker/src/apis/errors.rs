@@ -6,8 +6,11 @@ use ottla_core::config::ConfigError;
 use ottla_core::controller::{
     AlterConfigError, CreatePartitionsError, CreateTopicError, TopicNameError,
 };
+use ottla_core::partition::AppendRefusal;
 
 use crate::node::metadata::MetadataError;
+use crate::node::partition::{AppendError, EpochError, FetchError, Unavailable};
+use crate::storage::{ReadError, StorageError};
 
 /// A domain error as clients see it: Kafka's code, and a sentence.
 #[derive(Clone, Debug)]
@@ -103,5 +106,88 @@ impl From<MetadataError> for ApiError {
     fn from(error: MetadataError) -> Self {
         // Nothing changed: the client may ask again.
         ApiError::new(ResponseError::KafkaStorageError, error.to_string())
+    }
+}
+
+impl From<AppendRefusal> for ApiError {
+    fn from(refusal: AppendRefusal) -> Self {
+        let code = match &refusal {
+            AppendRefusal::Length(_)
+            | AppendRefusal::UnknownMagic(_)
+            | AppendRefusal::Checksum => ResponseError::CorruptMessage,
+            AppendRefusal::NoWholeBatch
+            | AppendRefusal::SeveralBatches
+            | AppendRefusal::OldMagic(_)
+            | AppendRefusal::BaseOffset(_)
+            | AppendRefusal::Counts { .. }
+            | AppendRefusal::ControlBatch
+            | AppendRefusal::BaseSequence { .. }
+            | AppendRefusal::Records(_)
+            | AppendRefusal::Compression(_)
+            | AppendRefusal::MissingKeys { .. } => ResponseError::InvalidRecord,
+            AppendRefusal::TooLarge { .. } => ResponseError::MessageTooLarge,
+            AppendRefusal::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
+            // Kafka has no code of its own for it either.
+            AppendRefusal::UnknownCodec => ResponseError::UnknownServerError,
+            AppendRefusal::ZstdNotAllowed => ResponseError::UnsupportedCompressionType,
+            AppendRefusal::Transactional => ResponseError::InvalidRequest,
+            AppendRefusal::Timestamp { .. } | AppendRefusal::AppendTimeFromClient => {
+                ResponseError::InvalidTimestamp
+            }
+            AppendRefusal::ProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
+            AppendRefusal::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
+        };
+        ApiError::new(code, refusal.to_string())
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Refused(refusal) => refusal.into(),
+            AppendError::Unavailable(unavailable) => unavailable.into(),
+            AppendError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<FetchError> for ApiError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Unavailable(unavailable) => unavailable.into(),
+            FetchError::Epoch(error) => error.into(),
+            FetchError::Read(ReadError::Storage(error)) => error.into(),
+            FetchError::Read(error @ ReadError::OffsetOutOfRange { .. }) => {
+                ApiError::new(ResponseError::OffsetOutOfRange, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<EpochError> for ApiError {
+    fn from(error: EpochError) -> Self {
+        let code = match error {
+            EpochError::Fenced { .. } => ResponseError::FencedLeaderEpoch,
+            EpochError::Unknown { .. } => ResponseError::UnknownLeaderEpoch,
+        };
+        ApiError::new(code, error.to_string())
+    }
+}
+
+impl From<Unavailable> for ApiError {
+    fn from(unavailable: Unavailable) -> Self {
+        let code = match unavailable {
+            Unavailable::Deleted => ResponseError::UnknownTopicOrPartition,
+            Unavailable::Offline => ResponseError::KafkaStorageError,
+        };
+        ApiError::new(code, unavailable.to_string())
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        // A path on this machine is nobody else's business: the log has it.
+        tracing::warn!(%error, "the storage refused a request");
+        ApiError::new(ResponseError::KafkaStorageError, "the broker's storage refused this")
     }
 }

@@ -16,8 +16,14 @@ mod describe_cluster;
 mod describe_configs;
 mod describe_topic_partitions;
 pub(crate) mod errors;
+mod fetch;
 mod incremental_alter_configs;
+mod init_producer_id;
+mod list_offsets;
 mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+mod routing;
 
 use std::fmt;
 use std::future::Future;
@@ -81,13 +87,26 @@ const fn row(key: ApiKey, min_version: i16, max_version: i16, handle: Handler) -
     }
 }
 
+/// Old librdkafka looks for version 0 of Produce, though no broker since
+/// Apache Kafka 4.0 serves it (KAFKA-18659).
+const PRODUCE: Row = Row {
+    advertised_min_version: 0,
+    body: Body::ByHand,
+    ..row(ApiKey::Produce, 3, 13, produce::handle)
+};
+
 /// Every API, by key. Ranges are those of Kafka 4.1, the release whose schemas
 /// the `kafka-protocol` crate carries (`request ∩ response`).
 pub(crate) static TABLE: &[Row] = &[
+    PRODUCE,
+    row(ApiKey::Fetch, 4, 18, fetch::handle),
+    row(ApiKey::ListOffsets, 1, 10, list_offsets::handle),
     row(ApiKey::Metadata, 0, 13, metadata::handle),
     row(ApiKey::ApiVersions, 0, 4, api_versions::handle),
     row(ApiKey::CreateTopics, 2, 7, create_topics::handle),
     row(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
+    row(ApiKey::InitProducerId, 0, 5, init_producer_id::handle),
+    row(ApiKey::OffsetForLeaderEpoch, 2, 4, offset_for_leader_epoch::handle),
     row(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
     row(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
     row(

@@ -8,106 +8,36 @@
 //! Nothing here waits, and the lock is never held across an await. What may be
 //! appended is decided in `ottla_core::partition`; bytes are kept by `storage`.
 
-use std::future::Future;
-use std::pin::Pin;
+mod error;
+mod search;
+mod settings;
+mod ticket;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use ottla_core::batch::header::{stamp_log_append_time, stamp_position};
 use ottla_core::batch::{BatchHeader, TimestampType};
-use ottla_core::config::TopicConfig;
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use ottla_core::partition::{
     AppendDecision, AppendOrigin, AppendRefusal, AppendRules, Marks, PartitionState, check_batch,
 };
 use ottla_core::time::Now;
-use thiserror::Error;
-use tokio::sync::oneshot;
 
-use super::waiters::{FetchSignal, TicketKey, Waiters, Wake};
-use crate::storage::{Log, LogConfig, ReadError, ReadPlan, Storage, StorageError};
+pub(crate) use error::{AppendError, EpochError, FetchError, Unavailable};
+pub(crate) use search::{OffsetQuery, OffsetSearch, Reader, Search};
+pub(crate) use settings::PartitionSettings;
+pub(crate) use ticket::{FetchWatch, Ticket};
+
+use super::waiters::{Waiters, Wake};
+use crate::storage::{Log, ReadPlan, Storage, StorageError};
+use error::check_epoch;
+
+pub(crate) use super::waiters::FetchSignal;
 
 /// How often a partition that is written to looks for producers to forget
 /// (Kafka's `producer.id.expiration.check.interval.ms`).
 const PRODUCER_EXPIRY_INTERVAL_MS: u64 = 600_000;
-
-/// What a partition is told by its topic's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PartitionSettings {
-    pub(crate) rules: AppendRules,
-    pub(crate) log: LogConfig,
-    /// `producer.id.expiration.ms`, of the broker.
-    pub(crate) producer_id_expiration_ms: i64,
-}
-
-impl PartitionSettings {
-    /// From the topic's configuration and the broker's own properties.
-    pub(crate) fn new(
-        topic: &TopicConfig,
-        producer_id_expiration_ms: i64,
-        validate_compressed: bool,
-    ) -> PartitionSettings {
-        PartitionSettings {
-            rules: append_rules(topic, validate_compressed),
-            log: log_config(topic),
-            producer_id_expiration_ms,
-        }
-    }
-
-    /// Whether a record may be read, and acknowledged, only once it is synced.
-    fn syncs_every_append(&self) -> bool {
-        self.log.flush_messages <= 1
-    }
-}
-
-/// Why a partition cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Unavailable {
-    /// The topic was deleted.
-    #[error("the partition was deleted")]
-    Deleted,
-    /// Its log cannot be written or read any more.
-    #[error("the partition is offline because its storage failed")]
-    Offline,
-}
-
-/// Why nothing was appended.
-#[derive(Debug, Error)]
-pub(crate) enum AppendError {
-    #[error(transparent)]
-    Refused(#[from] AppendRefusal),
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
-/// Why nothing can be read.
-#[derive(Debug, Error)]
-pub(crate) enum FetchError {
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    #[error(transparent)]
-    Epoch(#[from] EpochError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-/// The leader epoch a client named is not the partition's (KIP-320).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum EpochError {
-    #[error("leader epoch {asked} is over; the leader is in epoch {current}")]
-    Fenced {
-        asked: LeaderEpoch,
-        current: LeaderEpoch,
-    },
-    #[error("leader epoch {asked} is not known here; the leader is in epoch {current}")]
-    Unknown {
-        asked: LeaderEpoch,
-        current: LeaderEpoch,
-    },
-}
 
 /// What became of an append.
 #[derive(Debug)]
@@ -195,7 +125,7 @@ impl Partition {
             tracing::error!(%folder, %error, "partition offline: its log cannot be opened");
             Unavailable::Offline
         });
-        Arc::new(Partition {
+        let partition = Arc::new(Partition {
             topic_id,
             index,
             settings: RwLock::new(Arc::new(settings)),
@@ -203,7 +133,26 @@ impl Partition {
                 open,
                 waiters: Waiters::default(),
             }),
-        })
+        });
+        partition.hear_of_syncs();
+        partition
+    }
+
+    /// Commits what a sync made durable, as soon as it is. After a sync that
+    /// failed nobody knows what is on the disk: nothing is served any more.
+    fn hear_of_syncs(self: &Arc<Self>) {
+        let weak = Arc::downgrade(self);
+        if let Ok(open) = &self.inner().open {
+            open.log.on_synced(Box::new(move |synced| {
+                let Some(partition) = weak.upgrade() else {
+                    return;
+                };
+                match synced {
+                    Ok(_) => partition.synced(),
+                    Err(_) => drop(partition.close(Unavailable::Offline)),
+                }
+            }));
+        }
     }
 
     pub(crate) fn topic_id(&self) -> TopicId {
@@ -339,16 +288,8 @@ impl Partition {
         }
     }
 
-    /// Runs a look-up of the log and the state together.
-    pub(crate) fn look<Found>(
-        &self,
-        look: impl FnOnce(&PartitionState, &Log) -> Found,
-    ) -> Result<Found, Unavailable> {
-        self.with_open(|open| look(&open.state, &open.log))
-    }
-
-    /// To be called when the storage has synced more of the log.
-    pub(crate) fn synced(&self) {
+    /// Commits as far as the log is synced.
+    fn synced(&self) {
         let settings = self.settings();
         let mut inner = self.inner();
         let Inner { open, waiters } = &mut *inner;
@@ -426,74 +367,6 @@ impl Open {
     }
 }
 
-/// A reply that must wait for the high watermark. Dropping it stops waiting.
-#[derive(Debug)]
-pub(crate) struct Ticket {
-    partition: Arc<Partition>,
-    key: TicketKey,
-    outcome: oneshot::Receiver<Result<(), Unavailable>>,
-    settled: bool,
-}
-
-impl Ticket {
-    fn new(
-        partition: Arc<Partition>,
-        (key, outcome): (TicketKey, oneshot::Receiver<Result<(), Unavailable>>),
-    ) -> Ticket {
-        Ticket {
-            partition,
-            key,
-            outcome,
-            settled: false,
-        }
-    }
-}
-
-impl Future for Ticket {
-    type Output = Result<(), Unavailable>;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = Pin::new(&mut self.outcome).poll(task);
-        outcome.map(|outcome| {
-            self.settled = true;
-            // The sender goes away unsent only with the partition itself.
-            outcome.unwrap_or(Err(Unavailable::Deleted))
-        })
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if !self.settled {
-            self.partition.inner().waiters.remove_ticket(self.key);
-        }
-    }
-}
-
-/// A long poll's place in a partition's list. Dropping it leaves the list.
-#[derive(Debug)]
-pub(crate) struct FetchWatch {
-    partition: Arc<Partition>,
-    serial: u64,
-}
-
-impl Drop for FetchWatch {
-    fn drop(&mut self) {
-        self.partition.inner().waiters.remove_fetch(self.serial);
-    }
-}
-
-/// Compares the leader epoch a client believes in with the partition's.
-pub(crate) fn check_epoch(asked: LeaderEpoch, current: LeaderEpoch) -> Result<(), EpochError> {
-    if asked == LeaderEpoch::NONE || asked == current {
-        Ok(())
-    } else if asked < current {
-        Err(EpochError::Fenced { asked, current })
-    } else {
-        Err(EpochError::Unknown { asked, current })
-    }
-}
-
 fn open_log(
     storage: &Arc<Storage>,
     folder: &str,
@@ -528,33 +401,6 @@ fn stamp_time(
     stamp_log_append_time(batch, now.wall_ms);
     *header = BatchHeader::parse(batch).map_err(|_| AppendRefusal::NoWholeBatch)?;
     Ok(now.wall_ms)
-}
-
-fn append_rules(topic: &TopicConfig, validate_compressed: bool) -> AppendRules {
-    AppendRules {
-        max_message_bytes: usize::try_from(topic.max_message_bytes).unwrap_or(0),
-        segment_bytes: usize::try_from(topic.segment_bytes).unwrap_or(0),
-        timestamp_type: topic.timestamp_type,
-        timestamp_before_max_ms: topic.timestamp_before_max_ms,
-        timestamp_after_max_ms: topic.timestamp_after_max_ms,
-        compacted: topic.cleanup_compact,
-        validate_compressed,
-    }
-}
-
-fn log_config(topic: &TopicConfig) -> LogConfig {
-    let deletes = topic.cleanup_delete;
-    LogConfig {
-        segment_bytes: u32::try_from(topic.segment_bytes).unwrap_or(0),
-        segment_ms: topic.segment_ms,
-        segment_index_bytes: u32::try_from(topic.segment_index_bytes).unwrap_or(0),
-        index_interval_bytes: u32::try_from(topic.index_interval_bytes).unwrap_or(0),
-        retention_ms: if deletes { topic.retention_ms } else { -1 },
-        retention_bytes: if deletes { topic.retention_bytes } else { -1 },
-        flush_messages: u64::try_from(topic.flush_messages).unwrap_or(0),
-        flush_ms: u64::try_from(topic.flush_ms).unwrap_or(0),
-        file_delete_delay_ms: u64::try_from(topic.file_delete_delay_ms).unwrap_or(0),
-    }
 }
 
 #[cfg(test)]

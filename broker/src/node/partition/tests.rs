@@ -7,6 +7,7 @@ use ottla_core::batch::{RecordBatchBuilder, batches, crc};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
 
 use super::*;
+use crate::storage::{LogConfig, ReadError};
 
 const NOW: Now = Now {
     monotonic_ms: 0,

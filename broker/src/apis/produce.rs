@@ -1,0 +1,238 @@
+//! Produce (0), versions 3–13; advertised from 0 because old librdkafka looks
+//! for that (KAFKA-18659).
+//!
+//! - 3: magic 2 only, one batch a partition. 7: zstd allowed. 8: record errors.
+//!   9: flexible. 13: topic ids.
+//! - acks 1 and −1 (all) are the same on one node: the answer waits until the
+//!   records are committed, which is at once unless every append is synced.
+//!   acks 0 gets no answer; if something was refused the connection is closed,
+//!   because there is no other way to say so.
+//! - A transactional id is ignored as Kafka does; transactional batches are
+//!   refused with INVALID_REQUEST.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use kafka_protocol::ResponseError;
+use ottla_core::controller::{TopicImage, is_internal_topic};
+use ottla_core::partition::{AppendOrigin, AppendRefusal};
+use tokio::time::Instant;
+
+use super::errors::ApiError;
+use super::routing::{find_partition, find_topic};
+use super::{Answer, Malformed, Reply, RequestContext};
+use crate::node::Node;
+use crate::node::partition::{AppendError, Appended, Ticket};
+use crate::wire::produce::{
+    PartitionProduced, ProducePartition, ProduceRequest, TopicProduced, decode_request,
+    encode_response,
+};
+
+/// The first version whose batches may be compressed with zstd (KIP-110).
+const FIRST_WITH_ZSTD: i16 = 7;
+
+pub(super) fn handle(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    body: BytesMut,
+) -> Result<Answer, Malformed> {
+    let version = context.api_version;
+    let request = decode_request(body, version).map_err(|error| Malformed(error.to_string()))?;
+    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    let produced = append_all(node, context, request);
+    if acks == 0 {
+        return unanswered(&produced);
+    }
+    if produced.waiting.is_empty() {
+        return Ok(Answer::Ready(Reply::of(encode_response(
+            version,
+            &produced.topics,
+        ))));
+    }
+    let patience = Duration::from_millis(timeout_ms.max(0) as u64);
+    let deadline = Instant::now() + patience;
+    Ok(Answer::Later(Box::pin(async move {
+        let topics = settle(produced, deadline).await;
+        Reply::of(encode_response(version, &topics))
+    })))
+}
+
+/// What was appended, and what has to be waited for before saying so.
+struct Produced {
+    topics: Vec<TopicProduced>,
+    waiting: Vec<Waiting>,
+}
+
+/// A ticket and the place of its partition in the answer.
+struct Waiting {
+    topic: usize,
+    partition: usize,
+    ticket: Ticket,
+}
+
+fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceRequest) -> Produced {
+    let image = node.metadata.image();
+    let acks_known = (-1..=1).contains(&request.acks);
+    let mut produced = Produced {
+        topics: Vec::with_capacity(request.topics.len()),
+        waiting: Vec::new(),
+    };
+    for wanted in request.topics {
+        let topic = check_acks(acks_known)
+            .and_then(|()| find_topic(&image, &wanted.topic))
+            .and_then(check_writable);
+        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        for partition in wanted.partitions {
+            let index = partition.index;
+            let appended = match &topic {
+                Ok(topic) => append(node, context, topic, partition),
+                Err(error) => Err(Failure::from(error.clone())),
+            };
+            let (outcome, ticket) = outcome(index, appended);
+            if let Some(ticket) = ticket {
+                let (topic, partition) = (produced.topics.len(), partitions.len());
+                produced.waiting.push(Waiting {
+                    topic,
+                    partition,
+                    ticket,
+                });
+            }
+            partitions.push(outcome);
+        }
+        produced.topics.push(TopicProduced {
+            topic: wanted.topic,
+            partitions,
+        });
+    }
+    produced
+}
+
+fn check_acks(known: bool) -> Result<(), ApiError> {
+    if known {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ResponseError::InvalidRequiredAcks,
+        "acks must be 0, 1 or -1 (all)",
+    ))
+}
+
+fn check_writable(topic: &Arc<TopicImage>) -> Result<&Arc<TopicImage>, ApiError> {
+    if is_internal_topic(&topic.name) {
+        return Err(ApiError::new(
+            ResponseError::InvalidTopicException,
+            format!("{} is internal: only the broker writes to it", topic.name),
+        ));
+    }
+    Ok(topic)
+}
+
+fn append(
+    node: &Node,
+    context: &RequestContext,
+    topic: &TopicImage,
+    partition: ProducePartition,
+) -> Result<Appended, Failure> {
+    let origin = AppendOrigin::Client {
+        zstd_allowed: context.api_version >= FIRST_WITH_ZSTD,
+    };
+    let found = find_partition(node, topic, partition.index)?;
+    Ok(found.append(context.now, partition.records.unwrap_or_default(), origin)?)
+}
+
+/// Why a partition's records were refused, down to the records if it is known.
+struct Failure {
+    error: ApiError,
+    record_errors: Vec<(i32, String)>,
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Failure {
+            error,
+            record_errors: Vec::new(),
+        }
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        let record_errors = match &error {
+            AppendError::Refused(AppendRefusal::MissingKeys { record_indexes }) => record_indexes
+                .iter()
+                .map(|index| (*index, "a compacted topic needs a key".to_owned()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        Failure {
+            error: ApiError::from(error),
+            record_errors,
+        }
+    }
+}
+
+fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduced, Option<Ticket>) {
+    match appended {
+        Ok(appended) => {
+            let produced = PartitionProduced {
+                index,
+                error_code: 0,
+                base_offset: appended.base_offset.0,
+                log_append_time_ms: appended.log_append_time_ms,
+                log_start_offset: appended.log_start.0,
+                record_errors: Vec::new(),
+                error_message: None,
+            };
+            (produced, appended.ticket)
+        }
+        Err(failure) => {
+            let produced = PartitionProduced {
+                index,
+                error_code: failure.error.code(),
+                base_offset: -1,
+                log_append_time_ms: -1,
+                log_start_offset: -1,
+                record_errors: failure.record_errors,
+                error_message: Some(failure.error.message),
+            };
+            (produced, None)
+        }
+    }
+}
+
+/// acks=0: the producer hears nothing, unless something went wrong.
+fn unanswered(produced: &Produced) -> Result<Answer, Malformed> {
+    let mut partitions = produced.topics.iter().flat_map(|topic| &topic.partitions);
+    match partitions.find(|partition| partition.error_code != 0) {
+        None => Ok(Answer::Nothing),
+        Some(refused) => Err(Malformed(format!(
+            "records with acks=0 were refused: {}",
+            refused.error_message.as_deref().unwrap_or_default()
+        ))),
+    }
+}
+
+/// Waits for every ticket, or until the deadline.
+async fn settle(produced: Produced, deadline: Instant) -> Vec<TopicProduced> {
+    let mut topics = produced.topics;
+    for Waiting {
+        topic,
+        partition,
+        ticket,
+    } in produced.waiting
+    {
+        let error = match tokio::time::timeout_at(deadline, ticket).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(unavailable)) => ApiError::from(unavailable),
+            Err(_) => ApiError::new(
+                ResponseError::RequestTimedOut,
+                "the records were not committed within the request's timeout",
+            ),
+        };
+        let outcome = &mut topics[topic].partitions[partition];
+        outcome.error_code = error.code();
+        outcome.error_message = Some(error.message);
+    }
+    topics
+}

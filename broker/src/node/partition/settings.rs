@@ -1,0 +1,63 @@
+//! What a partition is told by its topic's configuration.
+
+use ottla_core::config::TopicConfig;
+use ottla_core::partition::AppendRules;
+
+use crate::storage::LogConfig;
+
+/// What a partition is told by its topic's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PartitionSettings {
+    pub(crate) rules: AppendRules,
+    pub(crate) log: LogConfig,
+    /// `producer.id.expiration.ms`, of the broker.
+    pub(crate) producer_id_expiration_ms: i64,
+}
+
+impl PartitionSettings {
+    /// From the topic's configuration and the broker's own properties.
+    pub(crate) fn new(
+        topic: &TopicConfig,
+        producer_id_expiration_ms: i64,
+        validate_compressed: bool,
+    ) -> PartitionSettings {
+        PartitionSettings {
+            rules: append_rules(topic, validate_compressed),
+            log: log_config(topic),
+            producer_id_expiration_ms,
+        }
+    }
+
+    /// Whether a record may be read, and acknowledged, only once it is synced.
+    pub(super) fn syncs_every_append(&self) -> bool {
+        self.log.flush_messages <= 1
+    }
+}
+
+fn append_rules(topic: &TopicConfig, validate_compressed: bool) -> AppendRules {
+    AppendRules {
+        max_message_bytes: usize::try_from(topic.max_message_bytes).unwrap_or(0),
+        segment_bytes: usize::try_from(topic.segment_bytes).unwrap_or(0),
+        timestamp_type: topic.timestamp_type,
+        timestamp_before_max_ms: topic.timestamp_before_max_ms,
+        timestamp_after_max_ms: topic.timestamp_after_max_ms,
+        compacted: topic.cleanup_compact,
+        validate_compressed,
+    }
+}
+
+fn log_config(topic: &TopicConfig) -> LogConfig {
+    let deletes = topic.cleanup_delete;
+    LogConfig {
+        segment_bytes: u32::try_from(topic.segment_bytes).unwrap_or(0),
+        segment_ms: topic.segment_ms,
+        segment_index_bytes: u32::try_from(topic.segment_index_bytes).unwrap_or(0),
+        index_interval_bytes: u32::try_from(topic.index_interval_bytes).unwrap_or(0),
+        retention_ms: if deletes { topic.retention_ms } else { -1 },
+        retention_bytes: if deletes { topic.retention_bytes } else { -1 },
+        flush_messages: u64::try_from(topic.flush_messages).unwrap_or(0),
+        flush_ms: u64::try_from(topic.flush_ms).unwrap_or(0),
+        file_delete_delay_ms: u64::try_from(topic.file_delete_delay_ms).unwrap_or(0),
+        is_compacted: topic.cleanup_compact,
+    }
+}
