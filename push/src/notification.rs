@@ -1,0 +1,111 @@
+//! What the service worker gets: a small JSON, and how it shrinks when a push service says 413.
+
+use serde::{Deserialize, Serialize};
+use social_events::{EventId, PostId, UserId};
+
+use crate::text;
+
+/// The longest payload that web-push encrypts, in bytes (RFC 8291 itself allows 3993).
+pub const PAYLOAD_BYTES_MAX: usize = 3052;
+
+/// How much of a title is left when a push service refuses the payload as too large.
+const SMALL_TITLE_CHARS: usize = 40;
+
+/// The payload of a push, in the fields that the service worker reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    /// The first line.
+    pub title: String,
+    /// The second line; absent in the small form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Notifications of one tag replace each other on screen. It is the `Topic` header as well
+    /// (RFC 8030, section 5.4), so it has at most 32 characters of base64url.
+    pub tag: String,
+    /// Where a click leads, relative to the page's origin.
+    pub target: String,
+    /// The event that caused it; the receipt names it.
+    pub event_id: EventId,
+}
+
+impl Notification {
+    /// For the author of `post`: somebody commented on it.
+    #[must_use]
+    pub fn comment(event_id: EventId, post: PostId, commenter: &str) -> Self {
+        Self {
+            title: text::comment_title(commenter),
+            body: Some(text::COMMENT_BODY.to_owned()),
+            tag: format!("post-{post}"),
+            target: format!("/posts/{post}"),
+            event_id,
+        }
+    }
+
+    /// For everybody else: `user` joined.
+    #[must_use]
+    pub fn join(event_id: EventId, user: UserId, name: &str) -> Self {
+        Self {
+            title: text::join_title(name),
+            body: Some(text::JOIN_BODY.to_owned()),
+            tag: format!("join-{user}"),
+            target: format!("/friends/{user}"),
+            event_id,
+        }
+    }
+
+    /// The same notification in as few bytes as make sense.
+    #[must_use]
+    pub fn smaller(&self) -> Self {
+        let title = self.title.chars().take(SMALL_TITLE_CHARS).collect();
+        Self {
+            title,
+            body: None,
+            ..self.clone()
+        }
+    }
+
+    /// The JSON to encrypt.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a notification has only string keys")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn its_json_has_exactly_the_documented_fields() {
+        let id: EventId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+        let expected = serde_json::json!({
+            "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.", "tag": "post-7",
+            "target": "/posts/7", "eventId": "00000000-0000-4000-8000-000000000001"
+        });
+        let json = Notification::comment(id, PostId(7), "민지").to_json();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&json).unwrap(),
+            expected
+        );
+        assert_eq!(Notification::join(id, UserId(3), "b").target, "/friends/3");
+    }
+
+    proptest! {
+        #[test]
+        fn every_notification_fits_and_its_tag_is_a_topic(name in any::<String>(), seq in any::<i64>()) {
+            let id = EventId::random();
+            for full in [
+                Notification::comment(id, PostId(seq), &name),
+                Notification::join(id, UserId(seq), &name),
+            ] {
+                prop_assert!(full.to_json().len() <= PAYLOAD_BYTES_MAX);
+                prop_assert!(full.smaller().to_json().len() < full.to_json().len());
+                prop_assert!(full.tag.len() <= 32);
+                prop_assert!(full.tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+            }
+        }
+    }
+}

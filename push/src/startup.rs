@@ -1,0 +1,236 @@
+//! From a configuration to a running push service, and back to nothing.
+//!
+//! ```text
+//!  bus ──► consumers/events ──► pusher ──► transport ──► push services
+//!      ──► consumers/requests ─► store ◄─┘  ▲
+//!      ◄── relay ◄── outbox ◄──┘    retries ┘
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use social_events::bus::{BusError, Consumer, ConsumerSettings};
+use social_events::{Bus, topics};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::consumers::{self, events, requests};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::metrics::Metrics;
+use crate::pusher::Pusher;
+use crate::sending::Sender;
+use crate::store::{SqliteStore, Store, StoreError};
+use crate::transport::{HttpTransport, Transport, TransportError};
+use crate::vapid::{VapidError, VapidKeys, VapidSigner};
+use crate::{relay, retries, web};
+
+/// Why a push service did not start: one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no VAPID key.
+    #[error(transparent)]
+    Vapid(#[from] VapidError),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The bus refuses.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The port is taken, or not ours to take.
+    #[error("cannot listen on {address}: {cause}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's reason.
+        cause: io::Error,
+    },
+}
+
+/// A push service at work. Dropping it stops it without waiting.
+pub struct Running {
+    /// Where its HTTP side listens.
+    pub address: SocketAddr,
+    /// The VAPID public key, as browsers want it.
+    pub public_key: String,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    consumers: Arc<Consumers>,
+    bus: Bus,
+    deadline: Duration,
+    /// Held as long as the service runs, so that no second one uses the directory.
+    _data_dir: Option<DataDir>,
+}
+
+/// The two consumers, shared with the readiness check.
+pub(crate) struct Consumers {
+    pub(crate) events: Consumer,
+    pub(crate) requests: Consumer,
+}
+
+/// Starts a push service on `bus`. It listens when this returns; it is ready (`/readyz`) when its
+/// consumers have their partitions.
+///
+/// # Errors
+/// When something of it cannot be had, see [`StartError`].
+pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
+    let data_dir = config.data_dir.as_deref().map(DataDir::open).transpose()?;
+    let store = open_store(data_dir.as_ref()).await?;
+    store
+        .release_claims(social_events::Timestamp::now())
+        .await?;
+    let signer = Arc::new(VapidSigner::new(
+        vapid_keys(data_dir.as_ref())?,
+        config.contact.clone(),
+    ));
+    let public_key = signer.public_key();
+    let listener = listen(config.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|cause| not_listening(config.listen, cause))?;
+    bus.ensure_topics(topics::OWNED_BY_PUSH).await?;
+
+    let metrics = Arc::new(Metrics::default());
+    let pusher = Arc::new(Pusher {
+        store: Arc::clone(&store),
+        sender: Sender::new(Arc::clone(&signer), transport(&config)?),
+        endpoints: config.endpoints.clone(),
+        retry: config.retry,
+        console: config.console.clone(),
+        metrics: Arc::clone(&metrics),
+        outbox_filled: Notify::new(),
+        retry_planned: Notify::new(),
+    });
+    let desk = Arc::new(requests::Desk {
+        bus: bus.clone(),
+        store: Arc::clone(&store),
+        endpoints: config.endpoints.clone(),
+        subscriptions_per_user_max: config.subscriptions_per_user_max,
+        public_key: public_key.clone(),
+        metrics: Arc::clone(&metrics),
+    });
+    let consumers = Arc::new(consume(&bus, &pusher, &desk, config.ttl)?);
+
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(retries::run(Arc::clone(&pusher), stop.clone()));
+    tasks.spawn(retries::housekeeping(Arc::clone(&pusher), stop.clone()));
+    tasks.spawn(relay::run(pusher, bus.clone(), stop.clone()));
+    let web = web::Web {
+        store,
+        bus: bus.clone(),
+        consumers: Arc::clone(&consumers),
+        metrics,
+        admin_token: config.admin_token,
+    };
+    tasks.spawn(web::serve(listener, web, stop.clone()));
+    tasks.close();
+    let deadline = config.shutdown_deadline;
+    let _data_dir = data_dir;
+    Ok(Running {
+        address,
+        public_key,
+        stop,
+        tasks,
+        consumers,
+        bus,
+        deadline,
+        _data_dir,
+    })
+}
+
+impl Running {
+    /// Waits, at most `deadline`, until both consumers have their partitions.
+    pub async fn ready(&self, deadline: Duration) -> bool {
+        let Consumers { events, requests } = &*self.consumers;
+        let (events, requests) =
+            tokio::join!(events.assigned(deadline), requests.assigned(deadline));
+        events && requests
+    }
+
+    /// Stops in order: no new records, the pushes in hand are finished, their offsets committed
+    /// and their outcomes published. False when the deadline came first; nothing is lost then,
+    /// since whatever was not settled is in the database.
+    pub async fn shutdown(self) -> bool {
+        let until = Instant::now() + self.deadline;
+        let left = || until.saturating_duration_since(Instant::now());
+        let stopped = tokio::join!(
+            self.consumers.events.shutdown(left()),
+            self.consumers.requests.shutdown(left())
+        );
+        self.stop.cancel();
+        let finished = tokio::time::timeout(left(), self.tasks.wait())
+            .await
+            .is_ok();
+        self.bus.flush(left()).await;
+        stopped == (true, true) && finished
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn consume(
+    bus: &Bus,
+    pusher: &Arc<Pusher>,
+    desk: &Arc<requests::Desk>,
+    ttl: Duration,
+) -> Result<Consumers, BusError> {
+    let pusher = Arc::clone(pusher);
+    let settings = ConsumerSettings::new(consumers::EVENTS_GROUP, events::TOPICS);
+    let events = bus.consume(settings, move |delivery| {
+        events::handle(Arc::clone(&pusher), ttl, delivery)
+    })?;
+    let desk = Arc::clone(desk);
+    let settings =
+        ConsumerSettings::new(consumers::REQUESTS_GROUP, &[topics::SUBSCRIPTION_REQUEST]);
+    let requests = bus.consume(settings, move |delivery| {
+        requests::handle(Arc::clone(&desk), delivery)
+    })?;
+    Ok(Consumers { events, requests })
+}
+
+async fn open_store(data_dir: Option<&DataDir>) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match data_dir {
+        Some(folder) => Arc::new(SqliteStore::open(&folder.file("push.db")).await?),
+        None => Arc::new(SqliteStore::in_memory().await?),
+    })
+}
+
+fn vapid_keys(data_dir: Option<&DataDir>) -> Result<VapidKeys, VapidError> {
+    match data_dir {
+        Some(folder) => VapidKeys::load_or_create(&folder.file("vapid.key")),
+        None => VapidKeys::generate(),
+    }
+}
+
+fn transport(config: &Config) -> Result<Arc<dyn Transport>, TransportError> {
+    match &config.transport {
+        Some(transport) => Ok(Arc::clone(transport)),
+        None => Ok(Arc::new(HttpTransport::new(config.answer_timeout)?)),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| not_listening(address, cause))
+}
+
+fn not_listening(address: SocketAddr, cause: io::Error) -> StartError {
+    StartError::Listen { address, cause }
+}

@@ -1,0 +1,315 @@
+//! The tables `events`, `processed` and `deliveries`: pushes, from the event to their end.
+
+use social_events::{EventId, SubscriptionId, Timestamp};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use super::{outbox, outcome, subscriptions};
+use crate::store::{Audience, Claimed, NewPush, PushId, Settlement, StoreError, Tried, record};
+
+pub(super) async fn begin(
+    connection: &mut SqliteConnection,
+    push: &NewPush,
+) -> Result<(), StoreError> {
+    if insert_event(connection, push).await? {
+        insert_pushes(connection, push).await?;
+    } else {
+        fold(connection, push.event_id).await?;
+    }
+    outcome::tell_if_settled(connection, push.event_id, push.received_at).await
+}
+
+/// False when the event is known already.
+async fn insert_event(
+    connection: &mut SqliteConnection,
+    push: &NewPush,
+) -> Result<bool, StoreError> {
+    let inserted = sqlx::query(
+        "INSERT INTO events (event_id, notified, comment_id, console_name, notification, record,
+                             received_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(push.event_id.to_string())
+    .bind(push.notified.0)
+    .bind(push.comment_id.map(|comment| comment.0))
+    .bind(push.console_name.as_deref())
+    .bind(push.notification.to_json())
+    .bind(record::write_incoming(&push.record))
+    .bind(push.received_at.millis())
+    .bind(push.expires_at.millis())
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// One row per subscription of the audience, as it is now: who subscribes later gets nothing of
+/// an earlier event, however often that is repeated.
+async fn insert_pushes(
+    connection: &mut SqliteConnection,
+    push: &NewPush,
+) -> Result<(), StoreError> {
+    let insert = match push.audience {
+        Audience::Nobody => return Ok(()),
+        Audience::User(user) => sqlx::query(
+            "INSERT INTO processed (event_id, subscription_id, state, next_at)
+             SELECT ?, seq, 'waiting', max(?, not_before) FROM subscriptions WHERE user_seq = ?",
+        )
+        .bind(push.event_id.to_string())
+        .bind(push.received_at.millis())
+        .bind(user.0),
+        Audience::EverybodyBut(user) => sqlx::query(
+            "INSERT INTO processed (event_id, subscription_id, state, next_at)
+             SELECT ?, seq, 'waiting', max(?, not_before) FROM subscriptions WHERE user_seq <> ?",
+        )
+        .bind(push.event_id.to_string())
+        .bind(push.received_at.millis())
+        .bind(user.0),
+    };
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+/// The event came again: what is settled needs no second push.
+async fn fold(connection: &mut SqliteConnection, event: EventId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE events SET settled_at = NULL, folded = folded +
+             (SELECT count(*) FROM processed WHERE processed.event_id = events.event_id
+              AND state NOT IN ('waiting', 'claimed'))
+         WHERE event_id = ?",
+    )
+    .bind(event.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn due_of(
+    reader: &SqlitePool,
+    event: EventId,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<PushId>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT event_id, subscription_id FROM processed
+         WHERE event_id = ? AND state IN ('waiting', 'claimed') AND next_at <= ?
+         ORDER BY subscription_id LIMIT ?",
+    )
+    .bind(event.to_string())
+    .bind(now.millis())
+    .bind(limit)
+    .fetch_all(reader)
+    .await?;
+    rows.into_iter().map(push_id).collect()
+}
+
+pub(super) async fn due(
+    reader: &SqlitePool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<PushId>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT event_id, subscription_id FROM processed
+         WHERE state IN ('waiting', 'claimed') AND next_at <= ? ORDER BY next_at LIMIT ?",
+    )
+    .bind(now.millis())
+    .bind(limit)
+    .fetch_all(reader)
+    .await?;
+    rows.into_iter().map(push_id).collect()
+}
+
+pub(super) async fn next_due(reader: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> = sqlx::query_scalar(
+        "SELECT min(next_at) FROM processed WHERE state IN ('waiting', 'claimed')",
+    )
+    .fetch_one(reader)
+    .await?;
+    Ok(next.map(Timestamp::from_millis))
+}
+
+pub(super) async fn claim(
+    connection: &mut SqliteConnection,
+    push: PushId,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Option<Claimed>, StoreError> {
+    let tries: Option<u32> = sqlx::query_scalar(
+        "UPDATE processed SET state = 'claimed', next_at = ?
+         WHERE event_id = ? AND subscription_id = ?
+           AND state IN ('waiting', 'claimed') AND next_at <= ?
+         RETURNING tries",
+    )
+    .bind(lease_until.millis())
+    .bind(push.event_id.to_string())
+    .bind(push.subscription_id.0)
+    .bind(now.millis())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(tries) = tries else { return Ok(None) };
+    let (notification, console_name, expires_at): (String, Option<String>, i64) = sqlx::query_as(
+        "SELECT notification, console_name, expires_at FROM events WHERE event_id = ?",
+    )
+    .bind(push.event_id.to_string())
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Some(Claimed {
+        notification: serde_json::from_str(&notification)
+            .map_err(|error| StoreError::Damaged(format!("a notification: {error}")))?,
+        console_name,
+        expires_at: Timestamp::from_millis(expires_at),
+        subscription: subscriptions::by_seq(connection, push.subscription_id).await?,
+        tries,
+    }))
+}
+
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    push: PushId,
+    tried: &Tried,
+    settlement: &Settlement,
+) -> Result<(), StoreError> {
+    let (state, next_at) = match settlement {
+        Settlement::Accepted => ("accepted", tried.answered_at),
+        Settlement::Gone => ("gone", tried.answered_at),
+        Settlement::Dead { .. } => ("dead", tried.answered_at),
+        Settlement::Later { at, .. } => ("waiting", *at),
+    };
+    let tries: Option<u32> = sqlx::query_scalar(
+        "UPDATE processed SET state = ?, next_at = ?, tries = tries + 1
+         WHERE event_id = ? AND subscription_id = ? AND state = 'claimed' RETURNING tries",
+    )
+    .bind(state)
+    .bind(next_at.millis())
+    .bind(push.event_id.to_string())
+    .bind(push.subscription_id.0)
+    .fetch_optional(&mut *connection)
+    .await?;
+    // The claim ran out and somebody else has settled the push since: theirs counts.
+    let Some(tries) = tries else { return Ok(()) };
+    insert_delivery(connection, push, tried, state).await?;
+    match settlement {
+        Settlement::Accepted => {}
+        Settlement::Gone => remove_subscription(connection, push.subscription_id).await?,
+        Settlement::Dead { cause } => dead_letter(connection, push, cause, tries).await?,
+        Settlement::Later {
+            endpoint_too: false,
+            ..
+        } => return Ok(()),
+        Settlement::Later {
+            at,
+            endpoint_too: true,
+        } => {
+            return leave_alone(connection, push.subscription_id, *at).await;
+        }
+    }
+    outcome::tell_if_settled(connection, push.event_id, tried.answered_at).await
+}
+
+async fn insert_delivery(
+    connection: &mut SqliteConnection,
+    push: PushId,
+    tried: &Tried,
+    result: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO deliveries
+             (event_id, subscription_id, claimed_at, sent_at, answered_at, status, result)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(push.event_id.to_string())
+    .bind(push.subscription_id.0)
+    .bind(tried.claimed_at.millis())
+    .bind(tried.sent_at.millis())
+    .bind(tried.answered_at.millis())
+    .bind(tried.status)
+    .bind(result)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn remove_subscription(
+    connection: &mut SqliteConnection,
+    subscription: SubscriptionId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM subscriptions WHERE seq = ?")
+        .bind(subscription.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The record goes where somebody can look at it, once per push that was given up.
+async fn dead_letter(
+    connection: &mut SqliteConnection,
+    push: PushId,
+    cause: &str,
+    tries: u32,
+) -> Result<(), StoreError> {
+    let text: String = sqlx::query_scalar("SELECT record FROM events WHERE event_id = ?")
+        .bind(push.event_id.to_string())
+        .fetch_one(&mut *connection)
+        .await?;
+    let cause = format!("subscription {}: {cause}", push.subscription_id);
+    let letter = record::read_incoming(&text)?.dead_letter(&cause, tries);
+    outbox::add(connection, &letter).await
+}
+
+/// A throttled endpoint: its other waiting pushes wait as well.
+async fn leave_alone(
+    connection: &mut SqliteConnection,
+    subscription: SubscriptionId,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE subscriptions SET not_before = max(not_before, ?) WHERE seq = ?")
+        .bind(until.millis())
+        .bind(subscription.0)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "UPDATE processed SET next_at = max(next_at, ?)
+         WHERE subscription_id = ? AND state = 'waiting'",
+    )
+    .bind(until.millis())
+    .bind(subscription.0)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn release_claims(writer: &SqlitePool, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE processed SET state = 'waiting', next_at = ? WHERE state = 'claimed'")
+        .bind(now.millis())
+        .execute(writer)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn prune(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+) -> Result<u64, StoreError> {
+    for table in [
+        "DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < ?)",
+        "DELETE FROM processed WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < ?)",
+    ] {
+        sqlx::query(table)
+            .bind(before.millis())
+            .execute(&mut *connection)
+            .await?;
+    }
+    let pruned = sqlx::query("DELETE FROM events WHERE settled_at < ?")
+        .bind(before.millis())
+        .execute(connection)
+        .await?;
+    Ok(pruned.rows_affected())
+}
+
+fn push_id((event, subscription): (String, i64)) -> Result<PushId, StoreError> {
+    let event_id = event
+        .parse()
+        .map_err(|_| StoreError::Damaged("an event id is no UUID".to_owned()))?;
+    Ok(PushId {
+        event_id,
+        subscription_id: SubscriptionId(subscription),
+    })
+}

@@ -1,0 +1,120 @@
+//! The table `subscriptions`.
+
+use social_events::{Secret, Subscription, SubscriptionId, Timestamp, UserId};
+use sqlx::{SqliteConnection, SqlitePool};
+
+use crate::store::{NewSubscription, StoreError, Subscribed};
+
+type Row = (i64, i64, String, String, String, i64);
+
+pub(super) async fn subscribe(
+    connection: &mut SqliteConnection,
+    new: &NewSubscription,
+    per_user_max: u32,
+    now: Timestamp,
+) -> Result<Subscribed, StoreError> {
+    let NewSubscription {
+        user_id,
+        endpoint,
+        keys,
+    } = new;
+    let others: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM subscriptions WHERE user_seq = ? AND endpoint <> ?",
+    )
+    .bind(user_id.0)
+    .bind(endpoint.expose())
+    .fetch_one(&mut *connection)
+    .await?;
+    if others >= i64::from(per_user_max) {
+        return Ok(Subscribed::TooMany);
+    }
+    // What another user had there is forgotten, with its number: pushes meant for that user that
+    // are still waiting find no subscription, and do not reach this one.
+    sqlx::query("DELETE FROM subscriptions WHERE endpoint = ? AND user_seq <> ?")
+        .bind(endpoint.expose())
+        .bind(user_id.0)
+        .execute(&mut *connection)
+        .await?;
+    let row: Row = sqlx::query_as(
+        "INSERT INTO subscriptions (user_seq, endpoint, public_key, auth, create_at)
+         VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (endpoint) DO UPDATE SET public_key = excluded.public_key, auth = excluded.auth
+         RETURNING seq, user_seq, endpoint, public_key, auth, create_at",
+    )
+    .bind(user_id.0)
+    .bind(endpoint.expose())
+    .bind(keys.p256dh())
+    .bind(keys.auth())
+    .bind(now.millis())
+    .fetch_one(connection)
+    .await?;
+    Ok(Subscribed::Stored(subscription(row)))
+}
+
+pub(super) async fn unsubscribe(
+    writer: &SqlitePool,
+    user: UserId,
+    seq: SubscriptionId,
+) -> Result<bool, StoreError> {
+    let deleted = sqlx::query("DELETE FROM subscriptions WHERE seq = ? AND user_seq = ?")
+        .bind(seq.0)
+        .bind(user.0)
+        .execute(writer)
+        .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+pub(super) async fn of_user(
+    reader: &SqlitePool,
+    user: UserId,
+) -> Result<Vec<Subscription>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT seq, user_seq, endpoint, public_key, auth, create_at
+         FROM subscriptions WHERE user_seq = ? ORDER BY seq DESC",
+    )
+    .bind(user.0)
+    .fetch_all(reader)
+    .await?;
+    Ok(rows.into_iter().map(subscription).collect())
+}
+
+pub(super) async fn page(
+    reader: &SqlitePool,
+    after: SubscriptionId,
+    limit: u32,
+) -> Result<Vec<Subscription>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT seq, user_seq, endpoint, public_key, auth, create_at
+         FROM subscriptions WHERE seq > ? ORDER BY seq LIMIT ?",
+    )
+    .bind(after.0)
+    .bind(limit)
+    .fetch_all(reader)
+    .await?;
+    Ok(rows.into_iter().map(subscription).collect())
+}
+
+pub(super) async fn by_seq(
+    connection: &mut SqliteConnection,
+    seq: SubscriptionId,
+) -> Result<Option<Subscription>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT seq, user_seq, endpoint, public_key, auth, create_at
+         FROM subscriptions WHERE seq = ?",
+    )
+    .bind(seq.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(subscription))
+}
+
+fn subscription((seq, user, endpoint, public_key, auth, create_at): Row) -> Subscription {
+    Subscription {
+        seq: SubscriptionId(seq),
+        notification_end_point: Secret::new(endpoint),
+        public_key: Secret::new(public_key),
+        auth: Secret::new(auth),
+        user_id: UserId(user),
+        create_at: Timestamp::from_millis(create_at),
+    }
+}
