@@ -1,0 +1,184 @@
+//! The console of a real broker: its router without a socket, and once over TCP.
+#![allow(clippy::unwrap_used)]
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use ottla::Broker;
+use ottla_console::{Console, Hosts, StartError, router};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+/// An ApiVersions request of version 0, frame and all, from a client "c".
+const API_VERSIONS: [u8; 15] = [0, 0, 0, 11, 0, 18, 0, 0, 0, 0, 0, 1, 0, 1, b'c'];
+
+async fn broker() -> Broker {
+    Broker::builder().topic("orders", 3).start().await.unwrap()
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(
+        response.headers()[header::X_CONTENT_TYPE_OPTIONS],
+        "nosniff"
+    );
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn get(path: &str) -> axum::http::request::Builder {
+    Request::get(path).header(header::HOST, "127.0.0.1:9644")
+}
+
+async fn ask_for(router: &Router, path: &str) -> (StatusCode, String) {
+    ask(router, get(path).body(Body::empty()).unwrap()).await
+}
+
+/// Asks the broker for its versions and waits for the whole answer.
+async fn ask_api_versions(broker: &Broker) {
+    let mut stream = TcpStream::connect(broker.address()).await.unwrap();
+    stream.write_all(&API_VERSIONS).await.unwrap();
+    let length = stream.read_u32().await.unwrap();
+    let mut answer = vec![0; length as usize];
+    stream.read_exact(&mut answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn health_and_readiness_follow_the_broker() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    assert_eq!(ask_for(&router, "/healthz").await.0, StatusCode::OK);
+    assert_eq!(
+        ask_for(&router, "/readyz").await,
+        (StatusCode::OK, "ready\n".to_owned())
+    );
+    broker.shutdown().await;
+    assert_eq!(ask_for(&router, "/healthz").await.0, StatusCode::OK);
+    for path in ["/readyz", "/metrics", "/api/cluster"] {
+        let (status, body) = ask_for(&router, path).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(body, "the broker has stopped\n");
+    }
+}
+
+#[tokio::test]
+async fn a_request_to_the_broker_is_seen_in_the_metrics() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    ask_api_versions(&broker).await;
+    let (status, page) = ask_for(&router, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    for line in [
+        "ottla_requests_total{api=\"ApiVersions\",version=\"0\"} 1",
+        "ottla_request_duration_seconds_count{api=\"ApiVersions\"} 1",
+        "ottla_connections_opened_total 1",
+        "ottla_received_bytes_total 15",
+        "ottla_high_watermark{topic=\"orders\",partition=\"2\"} 0",
+    ] {
+        assert!(
+            page.lines().any(|shown| shown == line),
+            "{line} is not in\n{page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_no_client_would_send_is_counted_as_malformed() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    let mut stream = TcpStream::connect(broker.address()).await.unwrap();
+    // Metadata version 0 that claims two billion topics in 14 bytes.
+    let frame = [
+        0, 0, 0, 14, 0, 3, 0, 0, 0, 0, 0, 1, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff,
+    ];
+    stream.write_all(&frame).await.unwrap();
+    assert_eq!(
+        stream.read(&mut [0; 1]).await.unwrap(),
+        0,
+        "the connection is closed"
+    );
+    let (_, page) = ask_for(&router, "/metrics").await;
+    assert!(
+        page.contains("\nottla_malformed_requests_total 1\n"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn the_cluster_is_shown_as_json() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    let (status, body) = ask_for(&router, "/api/cluster").await;
+    assert_eq!(status, StatusCode::OK);
+    let cluster: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(cluster["clusterId"], broker.cluster_id());
+    let topics = cluster["topics"].as_array().unwrap();
+    let orders = topics
+        .iter()
+        .find(|topic| topic["name"] == "orders")
+        .unwrap();
+    assert_eq!(orders["partitions"].as_array().unwrap().len(), 3);
+    assert_eq!(orders["partitions"][1]["index"], 1);
+    assert_eq!(orders["partitions"][1]["log"]["endOffset"], 0);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_and_rebound_names_are_refused() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    for path in ["/healthz", "/metrics", "/api/cluster", "/nothing"] {
+        let rebound = Request::get(path).header(header::HOST, "evil.example:9644");
+        let unnamed = Request::get(path);
+        let twice = get(path).header(header::HOST, "evil.example");
+        let foreign = get(path).header(header::ORIGIN, "http://evil.example");
+        for request in [rebound, unnamed, twice, foreign] {
+            let (status, _) = ask(&router, request.body(Body::empty()).unwrap()).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+        }
+    }
+    let own = get("/healthz").header(header::ORIGIN, "http://127.0.0.1:9644");
+    let (status, _) = ask(&router, own.body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn it_serves_over_tcp_until_it_is_shut_down() {
+    let broker = broker().await;
+    let console = Console::builder(broker.observer()).start().await.unwrap();
+    let address = console.address();
+    assert!(address.ip().is_loopback());
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("ready\n"), "{answer}");
+    console.shutdown().await;
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn an_address_that_others_reach_needs_permission_and_a_taken_port_is_named() {
+    let broker = broker().await;
+    let everywhere = "0.0.0.0:0".parse().unwrap();
+    let refused = Console::builder(broker.observer())
+        .listen(everywhere)
+        .start()
+        .await;
+    assert!(matches!(refused, Err(StartError::Remote { address }) if address == everywhere));
+    let first = Console::builder(broker.observer()).start().await.unwrap();
+    let taken = Console::builder(broker.observer())
+        .listen(first.address())
+        .start()
+        .await;
+    let problem = taken.unwrap_err().to_string();
+    assert!(
+        problem.starts_with(&format!("cannot listen for HTTP on {}", first.address())),
+        "{problem}"
+    );
+}
