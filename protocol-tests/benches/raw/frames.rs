@@ -1,0 +1,99 @@
+//! Produce frames, encoded once and sent again and again.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    ApiKey, CreateTopicsRequest, ProduceRequest, RequestHeader, TopicName,
+};
+use kafka_protocol::protocol::{Encodable, StrBytes};
+use ottla_core::batch::RecordBatchBuilder;
+
+/// The topic every workload writes to; its only partition is 0.
+const TOPIC: &str = "bench";
+/// The last version that names topics instead of ids.
+const PRODUCE_VERSION: i16 = 12;
+const CREATE_TOPICS_VERSION: i16 = 5;
+/// Where a frame's correlation id stands: length, key, version.
+const CORRELATION_ID_AT: usize = 8;
+
+/// A frame with its length in front.
+#[derive(Clone)]
+pub struct Frame {
+    bytes: Bytes,
+    records_bytes: usize,
+}
+
+impl Frame {
+    /// The frame as it goes over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Bytes of the record batch in it.
+    pub fn records_bytes(&self) -> usize {
+        self.records_bytes
+    }
+}
+
+/// A Produce with acks=1 of one batch of at least `batch_bytes`.
+pub fn produce(record_bytes: usize, batch_bytes: usize) -> Frame {
+    let mut batch = RecordBatchBuilder::new();
+    let value = vec![b'v'; record_bytes];
+    while batch.is_empty() || batch.size_bytes() + record_bytes < batch_bytes {
+        batch
+            .push(1_700_000_000_000, None, Some(&value), &[])
+            .unwrap();
+    }
+    let batch = batch.build().freeze();
+    let records_bytes = batch.len();
+    let partition = PartitionProduceData::default()
+        .with_index(0)
+        .with_records(Some(batch));
+    let topic = TopicProduceData::default()
+        .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
+        .with_partition_data(vec![partition]);
+    let request = ProduceRequest::default()
+        .with_acks(1)
+        .with_timeout_ms(30_000)
+        .with_topic_data(vec![topic]);
+    Frame {
+        bytes: frame(ApiKey::Produce, PRODUCE_VERSION, &request),
+        records_bytes,
+    }
+}
+
+/// Makes the topic.
+pub fn create_topic() -> Frame {
+    let topic = CreatableTopic::default()
+        .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
+        .with_num_partitions(1)
+        .with_replication_factor(1);
+    let request = CreateTopicsRequest::default()
+        .with_topics(vec![topic])
+        .with_timeout_ms(30_000);
+    Frame {
+        bytes: frame(ApiKey::CreateTopics, CREATE_TOPICS_VERSION, &request),
+        records_bytes: 0,
+    }
+}
+
+fn frame(key: ApiKey, version: i16, request: &impl Encodable) -> Bytes {
+    let mut body = BytesMut::new();
+    RequestHeader::default()
+        .with_request_api_key(key as i16)
+        .with_request_api_version(version)
+        .with_correlation_id(7)
+        .with_client_id(Some(StrBytes::from_static_str("bench")))
+        .encode(&mut body, key.request_header_version(version))
+        .unwrap();
+    request.encode(&mut body, version).unwrap();
+    let mut framed = BytesMut::with_capacity(4 + body.len());
+    framed.put_i32(body.len() as i32);
+    framed.extend_from_slice(&body);
+    assert_eq!(
+        framed[CORRELATION_ID_AT..CORRELATION_ID_AT + 4],
+        7_i32.to_be_bytes()
+    );
+    framed.freeze()
+}

@@ -1,0 +1,86 @@
+//! A child process and what the operating system says about it.
+
+use std::net::SocketAddr;
+use std::process::Child;
+
+use tempfile::TempDir;
+
+/// Clock ticks a second in `/proc/PID/stat`; the same on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// A peer process with the folder it may write to. Both go when it is dropped.
+pub struct Running {
+    child: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+/// What a process holds.
+pub struct Memory {
+    /// Pages nobody else has.
+    pub private_megabytes: f64,
+    /// All pages in memory, shared ones included.
+    pub resident_megabytes: f64,
+}
+
+impl Running {
+    pub fn new(child: Child, address: SocketAddr, folder: TempDir) -> Running {
+        Running {
+            child,
+            address,
+            _folder: folder,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Processor time taken so far, user and system.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // Behind the name, which may hold anything: the 12th and 13th field.
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        let ticks = |field: usize| fields[field].parse::<f64>().unwrap();
+        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub fn memory(process_id: u32) -> Memory {
+    let rollup = std::fs::read_to_string(format!("/proc/{process_id}/smaps_rollup")).unwrap();
+    let megabytes = |name: &str| -> f64 {
+        let lines = rollup.lines().filter(|line| line.starts_with(name));
+        let kilobytes = lines.map(|line| line.split_whitespace().nth(1).unwrap());
+        kilobytes
+            .map(|value| value.parse::<f64>().unwrap())
+            .sum::<f64>()
+            / 1024.0
+    };
+    Memory {
+        private_megabytes: megabytes("Private_Clean:") + megabytes("Private_Dirty:"),
+        resident_megabytes: megabytes("Rss:"),
+    }
+}
+
+/// Touches memory and gives it back: on a virtual machine the first touch of a
+/// page costs more than any broker, and must not be billed to one.
+pub fn warm_memory(bytes: usize) {
+    let touched = vec![1_u8; bytes];
+    std::hint::black_box(&touched);
+}

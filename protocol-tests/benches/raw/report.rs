@@ -1,0 +1,73 @@
+//! Medians with their ranges, and the machine they were measured on.
+
+/// Measurements of one thing.
+pub struct Figure {
+    sorted: Vec<f64>,
+}
+
+impl Figure {
+    pub fn of(values: &[f64]) -> Figure {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        Figure { sorted }
+    }
+
+    pub fn percentile(&self, percent: f64) -> f64 {
+        let last = self.sorted.len() - 1;
+        self.sorted[(percent / 100.0 * last as f64).round() as usize]
+    }
+}
+
+/// A question and its figures, in the order they came up.
+pub struct Table {
+    question: String,
+    rows: Vec<(String, Vec<f64>)>,
+}
+
+impl Table {
+    pub fn new(question: &str) -> Table {
+        Table {
+            question: question.to_owned(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, row: &str, value: f64) {
+        match self.rows.iter_mut().find(|(name, _)| name == row) {
+            Some((_, values)) => values.push(value),
+            None => self.rows.push((row.to_owned(), vec![value])),
+        }
+    }
+
+    pub fn print(&self) {
+        println!(
+            "\n## {}\n\n| | median | min | max |\n|---|---|---|---|",
+            self.question
+        );
+        for (name, values) in &self.rows {
+            let figure = Figure::of(values);
+            let [median, min, max] = [50.0, 0.0, 100.0].map(|percent| figure.percentile(percent));
+            println!("| {name} | {median:.2} | {min:.2} | {max:.2} |");
+        }
+    }
+}
+
+/// The processor, the kernel, the memory.
+pub fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let after_colon = |text: &str, name: &str| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(name))
+            .map(str::to_owned);
+        line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
+            .unwrap_or_default()
+    };
+    format!(
+        "{} x {}, {}, Linux {}",
+        std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+        after_colon(&read("/proc/cpuinfo"), "model name"),
+        after_colon(&read("/proc/meminfo"), "MemTotal"),
+        read("/proc/sys/kernel/osrelease").trim(),
+    )
+}
