@@ -1,6 +1,7 @@
 //! One node: its clock, timers, metadata and logs, and what they share.
 
 pub(crate) mod clock;
+pub(crate) mod coordinators;
 pub(crate) mod identity;
 pub(crate) mod metadata;
 pub(crate) mod partition;
@@ -16,6 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clock::Clock;
+use coordinators::Coordinators;
 use metadata::{Metadata, MetadataError};
 use partitions::Partitions;
 use producer_ids::ProducerIds;
@@ -45,6 +47,7 @@ pub(crate) struct Node {
     pub(crate) timers: Arc<Timers>,
     pub(crate) metadata: Metadata,
     pub(crate) partitions: Partitions,
+    pub(crate) coordinators: Coordinators,
     pub(crate) counters: Counters,
     producer_ids: ProducerIds,
     storage: Arc<Storage>,

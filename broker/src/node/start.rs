@@ -8,6 +8,7 @@ use ottla_core::controller::{CreateTopic, MetadataImage};
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
 
 use super::clock::Clock;
+use super::coordinators::Coordinators;
 use super::identity;
 use super::metadata::{self, METADATA_FOLDER, Metadata};
 use super::partition::{Partition, PartitionSettings};
@@ -36,6 +37,7 @@ impl Node {
             timers: Arc::new(Timers::default()),
             metadata: Metadata::new(image, log),
             partitions: Partitions::new(Arc::clone(&storage)),
+            coordinators: Coordinators::default(),
             counters: Counters::new(TABLE),
             producer_ids: ProducerIds::default(),
             storage,
@@ -45,6 +47,7 @@ impl Node {
         remove_strays(&node.storage, &image);
         node.open_partitions(&image);
         node.expire_regularly();
+        node.load_groups();
         Ok(node)
     }
 

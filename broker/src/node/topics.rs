@@ -110,7 +110,7 @@ impl Node {
 
     /// Deletes topics and closes their partitions.
     pub(crate) fn delete_topics(
-        &self,
+        self: &Arc<Node>,
         now: Now,
         doomed: &[Arc<TopicImage>],
     ) -> Result<Committed, MetadataError> {
@@ -122,6 +122,7 @@ impl Node {
                 }
             }
         })?;
+        self.forget_offsets_of(now, doomed.iter().map(|topic| &*topic.name));
         Ok(committed)
     }
 

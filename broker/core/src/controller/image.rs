@@ -20,6 +20,7 @@ pub struct MetadataImage {
     /// Dynamic configuration of one broker, or of all under the empty name.
     broker_configs: RedBlackTreeMapSync<Arc<str>, Overrides>,
     next_producer_id: i64,
+    topics_version: u64,
 }
 
 /// One topic.
@@ -76,6 +77,12 @@ impl MetadataImage {
         self.next_producer_id
     }
 
+    /// Grows with every change of topics and their partitions: equal versions
+    /// have equal topics.
+    pub fn topics_version(&self) -> u64 {
+        self.topics_version
+    }
+
     /// Properties set while the cluster ran: of the broker with that id as
     /// text, or of every broker under the empty name.
     pub fn broker_configs(&self, broker: &str) -> Overrides {
@@ -94,9 +101,13 @@ impl MetadataImage {
                 index,
                 partition,
             } => {
+                self.topics_version += 1;
                 self.set_partition(*topic_id, *index, partition);
             }
-            MetadataRecord::RemoveTopic { topic_id } => self.remove_topic(*topic_id),
+            MetadataRecord::RemoveTopic { topic_id } => {
+                self.topics_version += 1;
+                self.remove_topic(*topic_id);
+            }
             MetadataRecord::Config {
                 resource,
                 name,

@@ -62,6 +62,12 @@ pub enum GroupError {
     /// OFFSET_METADATA_TOO_LARGE
     #[error("the metadata of the offset is longer than offset.metadata.max.bytes")]
     OffsetMetadataTooLarge,
+    /// INVALID_COMMIT_OFFSET_SIZE
+    #[error("the offsets to commit do not fit one record batch: commit fewer at a time")]
+    InvalidCommitOffsetSize,
+    /// UNKNOWN_SERVER_ERROR
+    #[error("the group does not fit one record batch: make its members' metadata smaller")]
+    RecordsTooLarge,
     /// UNKNOWN_TOPIC_OR_PARTITION
     #[error("no such topic or partition")]
     UnknownTopicOrPartition,
