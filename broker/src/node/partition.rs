@@ -324,6 +324,17 @@ impl Partition {
         was.ok().map(|open| open.log)
     }
 
+    /// Closes the partition because the node stops, and its log in order, so
+    /// that the next start has nothing to check.
+    pub(crate) fn shut_down(&self) {
+        if let Some(log) = self.close(Unavailable::Offline)
+            && let Err(error) = log.close()
+        {
+            let (topic, index) = (self.topic_id, self.index);
+            tracing::warn!(%topic, %index, %error, "the log was not closed in order");
+        }
+    }
+
     fn with_open<Out>(&self, run: impl FnOnce(&Open) -> Out) -> Result<Out, Unavailable> {
         match &self.inner().open {
             Ok(open) => Ok(run(open)),

@@ -90,7 +90,7 @@ impl Partitions {
     /// Closes every partition and its log, because the node stops.
     pub(crate) fn close_all(&self) {
         for partition in self.all() {
-            drop(partition.close(Unavailable::Offline));
+            partition.shut_down();
         }
     }
 

@@ -20,7 +20,7 @@ use ottla_core::time::Now;
 
 use ottla_core::partition::AppendOrigin;
 
-use super::partition::{Partition, Ticket, Unavailable};
+use super::partition::{Partition, Ticket};
 
 pub(crate) use load::load;
 
@@ -115,7 +115,7 @@ impl Metadata {
 
     /// Closes the log: nothing is proposed any more.
     pub(crate) fn close(&self) {
-        self.log.close(Unavailable::Offline);
+        self.log.shut_down();
     }
 
     /// Decides, writes and replays one proposal: all of it or nothing.

@@ -1,0 +1,12 @@
+//! Records over a real socket: produced, fetched, searched for and refused, in
+//! every version this broker serves.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../socket/mod.rs"]
+mod socket;
+
+mod fetching;
+mod offsets;
+mod producing;
+mod requests;
+mod restart;
