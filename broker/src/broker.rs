@@ -66,6 +66,8 @@ const EMBEDDED_PROPERTIES: &[(&str, &str)] = &[
     ("group.min.session.timeout.ms", "100"),
     ("group.consumer.min.session.timeout.ms", "100"),
     ("group.consumer.min.heartbeat.interval.ms", "50"),
+    ("group.consumer.heartbeat.interval.ms", "500"),
+    ("group.consumer.assignment.interval.ms", "0"),
     ("offsets.topic.num.partitions", "1"),
 ];
 

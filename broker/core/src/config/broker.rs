@@ -158,7 +158,7 @@ pub static BROKER_CONFIGS: &[ConfigDefinition] = &[
     honoured("fetch.max.bytes", ConfigKind::Int { min: 1024, max: i32::MAX }, Some("57671680")),
     accepted("fetch.purgatory.purge.interval.requests", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("1000")),
     accepted("follower.fetch.last.tiered.offset.enable", ConfigKind::Boolean, Some("false")),
-    accepted("group.consumer.assignment.interval.ms", ConfigKind::Int { min: 0, max: i32::MAX }, Some("1000")),
+    honoured("group.consumer.assignment.interval.ms", ConfigKind::Int { min: 0, max: i32::MAX }, Some("1000")),
     honoured("group.consumer.assignors", ConfigKind::List, Some("uniform,range")),
     honoured("group.consumer.heartbeat.interval.ms", ConfigKind::Int { min: 1, max: i32::MAX }, Some("5000")),
     accepted("group.consumer.max.assignment.interval.ms", ConfigKind::Int { min: 0, max: i32::MAX }, Some("15000")),
