@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::health;
 
 pub(crate) async fn json(State(observer): State<Observer>) -> Response {
-    match observer.cluster() {
+    match observer.cluster().await {
         Some(cluster) => Json(Cluster::from(cluster)).into_response(),
         None => health::stopped().into_response(),
     }
@@ -24,6 +24,7 @@ struct Cluster {
     cluster_id: String,
     node_id: i32,
     topics: Vec<Topic>,
+    groups: Vec<Group>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,12 +55,34 @@ struct Log {
     size_bytes: u64,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    id: String,
+    /// "classic" or "consumer".
+    kind: String,
+    protocol_type: String,
+    state: String,
+    offsets: Vec<Offset>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Offset {
+    topic: String,
+    partition: i32,
+    committed: i64,
+    /// Null while the partition's end is not known.
+    lag: Option<i64>,
+}
+
 impl From<observe::Cluster> for Cluster {
     fn from(cluster: observe::Cluster) -> Self {
         Cluster {
             cluster_id: cluster.cluster_id,
             node_id: cluster.node_id,
             topics: cluster.topics.into_iter().map(Topic::from).collect(),
+            groups: cluster.groups.into_iter().map(Group::from).collect(),
         }
     }
 }
@@ -82,6 +105,24 @@ impl From<observe::TopicState> for Topic {
             name: topic.name,
             id: topic.id,
             partitions: partitions.collect(),
+        }
+    }
+}
+
+impl From<observe::GroupState> for Group {
+    fn from(group: observe::GroupState) -> Self {
+        let offsets = group.offsets.into_iter().map(|offset| Offset {
+            topic: offset.topic,
+            partition: offset.partition,
+            committed: offset.committed,
+            lag: offset.lag,
+        });
+        Group {
+            id: group.id,
+            kind: group.kind.to_owned(),
+            protocol_type: group.protocol_type,
+            state: group.state.to_owned(),
+            offsets: offsets.collect(),
         }
     }
 }

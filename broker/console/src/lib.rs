@@ -5,7 +5,7 @@
 //! | `/healthz` | the process answers |
 //! | `/readyz` | the broker serves clients |
 //! | `/metrics` | counters and gauges in Prometheus' text format |
-//! | `/api/cluster` | topics, partitions and offsets as JSON |
+//! | `/api/cluster` | topics, partitions, offsets and groups as JSON |
 //!
 //! It reads what [`ottla::observe`] shows and changes nothing. It listens on
 //! loopback unless told otherwise, and answers only requests that name a host

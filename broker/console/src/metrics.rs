@@ -16,7 +16,7 @@ use text::{Kind, Text};
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) async fn text(State(observer): State<Observer>) -> Response {
-    match (observer.traffic(), observer.cluster()) {
+    match (observer.traffic(), observer.cluster().await) {
         (Some(traffic), Some(cluster)) => {
             ([(CONTENT_TYPE, FORMAT)], render(&traffic, &cluster)).into_response()
         }
@@ -29,6 +29,7 @@ fn render(traffic: &Traffic, cluster: &Cluster) -> String {
     connections(&mut text, traffic);
     requests(&mut text, traffic);
     partitions(&mut text, cluster);
+    groups(&mut text, cluster);
     text.into_string()
 }
 
@@ -143,7 +144,7 @@ fn partitions(text: &mut Text, cluster: &Cluster) {
         "Bytes a partition's log holds.",
     );
     each_log(cluster, |labels, log| {
-        text.sample("ottla_log_size_bytes", labels, log.size_bytes)
+        text.sample("ottla_log_size_bytes", labels, log.size_bytes);
     });
     text.family(
         "ottla_log_start_offset",
@@ -167,7 +168,7 @@ fn partitions(text: &mut Text, cluster: &Cluster) {
         "Where the next record goes.",
     );
     each_log(cluster, |labels, log| {
-        text.sample("ottla_log_end_offset", labels, log.end_offset)
+        text.sample("ottla_log_end_offset", labels, log.end_offset);
     });
 }
 
@@ -181,11 +182,48 @@ fn each_log(cluster: &Cluster, mut sample: impl FnMut(&[(&str, &str)], &ottla::o
     }
 }
 
+fn groups(text: &mut Text, cluster: &Cluster) {
+    const GROUPS: &str = "ottla_groups";
+    text.family(
+        GROUPS,
+        Kind::Gauge,
+        "Groups; 1 for each, with its kind and state.",
+    );
+    for group in &cluster.groups {
+        let labels = [
+            ("group", group.id.as_str()),
+            ("kind", group.kind),
+            ("state", group.state),
+        ];
+        text.sample(GROUPS, &labels, 1);
+    }
+    const LAG: &str = "ottla_group_lag_records";
+    text.family(
+        LAG,
+        Kind::Gauge,
+        "Records between a group's committed offset and the end.",
+    );
+    for group in &cluster.groups {
+        for offset in &group.offsets {
+            let Some(lag) = offset.lag else { continue };
+            let partition = offset.partition.to_string();
+            let labels = [
+                ("group", group.id.as_str()),
+                ("topic", &offset.topic),
+                ("partition", &partition),
+            ];
+            text.sample(LAG, &labels, lag);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use ottla::observe::{ApiTraffic, LogState, PartitionState, TopicState};
+    use ottla::observe::{
+        ApiTraffic, GroupOffset, GroupState, LogState, PartitionState, TopicState,
+    };
 
     use super::*;
 
@@ -233,6 +271,24 @@ mod tests {
                 partitions: vec![partition(0, Some(log)), partition(1, None)],
                 ..TopicState::default()
             }],
+            groups: vec![GroupState {
+                id: "bill\"ing".to_owned(),
+                kind: "classic",
+                state: "Stable",
+                offsets: vec![
+                    GroupOffset {
+                        topic: "orders".to_owned(),
+                        committed: 3,
+                        lag: Some(4),
+                        ..GroupOffset::default()
+                    },
+                    GroupOffset {
+                        topic: "gone".to_owned(),
+                        ..GroupOffset::default()
+                    },
+                ],
+                ..GroupState::default()
+            }],
             ..Cluster::default()
         }
     }
@@ -279,6 +335,21 @@ mod tests {
             );
         }
         assert!(!page.contains("partition=\"1\""));
+    }
+
+    #[test]
+    fn groups_show_their_state_and_a_lag_where_the_end_is_known() {
+        let page = render(&traffic(), &cluster());
+        for line in [
+            "ottla_groups{group=\"bill\\\"ing\",kind=\"classic\",state=\"Stable\"} 1",
+            "ottla_group_lag_records{group=\"bill\\\"ing\",topic=\"orders\",partition=\"0\"} 4",
+        ] {
+            assert!(
+                page.lines().any(|shown| shown == line),
+                "{line} is not in\n{page}"
+            );
+        }
+        assert!(!page.contains("topic=\"gone\""));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Topics, partitions and groups as one moment finds them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ottla_core::controller::TopicImage;
 use ottla_core::ids::PartitionIndex;
 
+use super::groups::{GroupState, groups};
 use crate::node::Node;
 
 /// What a cluster holds. The parts are read one after the other: a topic made
@@ -15,6 +19,8 @@ pub struct Cluster {
     pub node_id: i32,
     /// By name.
     pub topics: Vec<TopicState>,
+    /// By id.
+    pub groups: Vec<GroupState>,
 }
 
 /// One topic.
@@ -56,18 +62,28 @@ pub struct LogState {
     pub size_bytes: u64,
 }
 
+/// Whoever looks at a broker in trouble wants to see something.
+const GROUPS_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Cluster {
-    pub(super) fn of(node: &Node) -> Cluster {
-        let image = node.metadata.image();
+    pub(super) async fn of(node: &Arc<Node>) -> Cluster {
+        let topics = topics(node);
+        let groups = tokio::time::timeout(GROUPS_TIMEOUT, groups(node, &topics)).await;
         Cluster {
             cluster_id: node.cluster_id.clone(),
             node_id: node.config.node_id.0,
-            topics: image
-                .topics()
-                .map(|topic| TopicState::of(node, topic))
-                .collect(),
+            topics,
+            groups: groups.unwrap_or_default(),
         }
     }
+}
+
+fn topics(node: &Node) -> Vec<TopicState> {
+    let image = node.metadata.image();
+    image
+        .topics()
+        .map(|topic| TopicState::of(node, topic))
+        .collect()
 }
 
 impl TopicState {

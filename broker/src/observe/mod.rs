@@ -3,11 +3,13 @@
 
 mod cluster;
 mod counters;
+mod groups;
 mod histogram;
 
 use std::sync::{Arc, Weak};
 
 pub use cluster::{Cluster, LogState, PartitionState, TopicState};
+pub use groups::{GroupOffset, GroupState};
 pub use histogram::Durations;
 
 pub(crate) use counters::Counters;
@@ -38,9 +40,12 @@ impl Observer {
         Some(self.node.upgrade()?.counters.snapshot())
     }
 
-    /// What it holds; `None` once it has stopped.
-    pub fn cluster(&self) -> Option<Cluster> {
-        Some(Cluster::of(&*self.node.upgrade()?))
+    /// What it holds; `None` once it has stopped. Answers within a second or
+    /// so, if need be without groups: their coordinators say nothing that is
+    /// not committed yet.
+    pub async fn cluster(&self) -> Option<Cluster> {
+        let node = self.node.upgrade()?;
+        Some(Cluster::of(&node).await)
     }
 }
 

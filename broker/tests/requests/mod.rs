@@ -13,12 +13,15 @@ pub use mutation::Mutation;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::protocol::{Message, Request};
 
+/// Makes a request body of some version from what is drawn.
+type Generate = dyn Fn(&mut Draw<'_>, i16) -> BytesMut;
+
 /// One API as the crate knows it.
 pub struct Case {
     pub key: i16,
     pub min_version: i16,
     pub max_version: i16,
-    generate: Box<dyn Fn(&mut Draw<'_>, i16) -> BytesMut>,
+    generate: Box<Generate>,
     decode: fn(&mut Bytes, i16) -> bool,
 }
 
