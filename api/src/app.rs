@@ -1,0 +1,37 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use social_events::bus::Consumer;
+use social_events::{Bus, EventBus};
+
+use crate::auth::{PasswordHasher, RateLimits};
+use crate::metrics::Metrics;
+use crate::push_service::PushService;
+use crate::store::Store;
+
+/// The service's parts, wired once at the start.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Bus,
+    pub(crate) event_bus: EventBus,
+    pub(crate) push_service: PushService,
+    pub(crate) outcomes: Consumer,
+    pub(crate) passwords: PasswordHasher,
+    pub(crate) limits: RateLimits,
+    pub(crate) metrics: Metrics,
+}
+
+/// What the configuration says about requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Pages of these origins may call as ours may.
+    pub(crate) allowed_origins: Vec<String>,
+    /// Whether the cookie is for HTTPS only.
+    pub(crate) secure_cookie: bool,
+    /// How long a token is valid.
+    pub(crate) session_lifetime: Duration,
+}

@@ -1,0 +1,193 @@
+//! What the service is told at its start: by flags and environment, or by whoever embeds it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use social_events::bus::kafka::KafkaOptions;
+
+use crate::auth::PasswordCost;
+
+/// How the service runs. [`Config::default`] is for embedding: a free port, everything in memory.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the database is kept; in memory, gone with the process, if `None`.
+    pub data_dir: Option<PathBuf>,
+    /// Whether users tester00 to tester02 are added.
+    pub seed_data: bool,
+    /// Pages of these origins (`https://host[:port]`) may call the API as its own pages may.
+    pub allowed_origins: Vec<String>,
+    /// Whether the session cookie is for HTTPS only.
+    pub secure_cookie: bool,
+    /// How long a session lasts.
+    pub session_lifetime: Duration,
+    /// How long a request to the push service may take.
+    pub reply_deadline: Duration,
+    /// What a password's hash costs.
+    pub password_cost: PasswordCost,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: None,
+            seed_data: false,
+            allowed_origins: Vec::new(),
+            secure_cookie: false,
+            session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            reply_deadline: Duration::from_secs(5),
+            password_cost: PasswordCost::default(),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines, one object per line.
+    Json,
+}
+
+/// The command line.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "social-server-api", version, about)]
+pub struct Options {
+    /// Where to listen
+    #[arg(
+        long,
+        env = "LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "HOST:PORT"
+    )]
+    pub listen: SocketAddr,
+
+    /// Keep the database in this directory [default: in memory]
+    #[arg(long = "data", env = "DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Add the users tester00, tester01 and tester02
+    #[arg(long)]
+    pub seed_data: bool,
+
+    /// Let pages of this origin call the API; may be repeated
+    #[arg(
+        long = "allow-origin",
+        env = "ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_parser = origin,
+        value_name = "ORIGIN"
+    )]
+    pub allowed_origins: Vec<String>,
+
+    /// Send the session cookie over HTTPS only
+    #[arg(long, env = "SECURE_COOKIE")]
+    pub secure_cookie: bool,
+
+    /// How long a session lasts, in hours
+    #[arg(
+        long,
+        env = "SESSION_HOURS",
+        default_value_t = 168,
+        value_parser = clap::value_parser!(u64).range(1..=8760),
+        value_name = "HOURS"
+    )]
+    pub session_hours: u64,
+
+    /// How long the push service may take to answer, in milliseconds
+    #[arg(
+        long,
+        env = "REPLY_TIMEOUT_MS",
+        default_value_t = 5000,
+        value_parser = clap::value_parser!(u64).range(100..=60_000),
+        value_name = "MS"
+    )]
+    pub reply_timeout_ms: u64,
+
+    /// How log lines look; RUST_LOG chooses which are written
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+
+    /// How to reach Kafka
+    #[command(flatten)]
+    pub kafka: KafkaOptions,
+}
+
+impl Options {
+    /// The configuration these options mean; Kafka's part is apart, in [`Options::kafka`].
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config {
+            listen: self.listen,
+            data_dir: self.data_dir.clone(),
+            seed_data: self.seed_data,
+            allowed_origins: self.allowed_origins.clone(),
+            secure_cookie: self.secure_cookie,
+            session_lifetime: Duration::from_secs(self.session_hours * 60 * 60),
+            reply_deadline: Duration::from_millis(self.reply_timeout_ms),
+            password_cost: PasswordCost::default(),
+        }
+    }
+}
+
+/// An origin as a browser sends it: exactly, or it would never match.
+fn origin(text: &str) -> Result<String, String> {
+    let authority = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    match authority {
+        Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(text.to_owned()),
+        _ => Err("must be http[s]://HOST[:PORT], without a path".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_become_configuration() {
+        let arguments = [
+            "api",
+            "--listen",
+            "127.0.0.1:0",
+            "--session-hours",
+            "1",
+            "--seed-data",
+        ];
+        let config = Options::parse_from(arguments).config();
+        assert_eq!(config.session_lifetime, Duration::from_secs(3600));
+        assert!(config.seed_data);
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for (flag, value) in [
+            ("--listen", "nowhere"),
+            ("--session-hours", "0"),
+            ("--reply-timeout-ms", "5"),
+            ("--allow-origin", "https://a.example/path"),
+            ("--topics", "maybe"),
+            ("--partitions", "0"),
+            ("--log-format", "xml"),
+        ] {
+            assert!(
+                Options::try_parse_from(["api", flag, value]).is_err(),
+                "{flag} {value}"
+            );
+        }
+    }
+}

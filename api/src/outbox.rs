@@ -1,0 +1,184 @@
+//! The relay: brings the outbox's events to the bus, each key's in order, none forgotten.
+//!
+//! A row is marked only after the ack. A crash in between publishes the event once more, with
+//! the same event id, and consumers fold the two. While the bus is down rows wait, and requests
+//! go on succeeding.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use social_events::Bus;
+use social_events::Timestamp;
+use social_events::bus::{Position, PublishError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::metrics::Metrics;
+use crate::store::{Outbox, PendingEvent, StoreError};
+
+/// How many rows are read at a time.
+const BATCH: i64 = 256;
+/// How many keys are published beside each other.
+const KEYS_AT_ONCE: usize = 32;
+/// Looked again after this long even if nobody woke the relay: a nudge may be lost, a row not.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Brings events from an outbox to a bus.
+#[derive(Debug)]
+pub struct Relay {
+    outbox: Arc<dyn Outbox>,
+    bus: Bus,
+}
+
+/// What one pass achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// Events acknowledged and marked.
+    pub published: usize,
+    /// Events that can never be published, marked as such.
+    pub refused: usize,
+    /// Keys whose next event was not acknowledged; their later events wait behind it.
+    pub blocked: usize,
+}
+
+/// The events of one key, in order.
+type Chain = Vec<PendingEvent>;
+
+/// How far one chain came.
+#[derive(Default)]
+struct ChainPass {
+    published: Vec<(i64, Position)>,
+    refused: Vec<(i64, String)>,
+    blocked: bool,
+}
+
+impl Relay {
+    /// A relay from `outbox` to `bus`.
+    #[must_use]
+    pub fn new(outbox: Arc<dyn Outbox>, bus: Bus) -> Self {
+        Self { outbox, bus }
+    }
+
+    /// Publishes what is pending, up to a batch, and marks what was acknowledged.
+    ///
+    /// # Errors
+    /// When the database fails. Events that were acknowledged and could not be marked are
+    /// published again by a later pass.
+    pub async fn pass(&self) -> Result<Pass, StoreError> {
+        let chains = chains(self.outbox.pending(BATCH).await?);
+        let passes: Vec<ChainPass> = futures_util::stream::iter(chains)
+            .map(|chain| self.publish(chain))
+            .buffer_unordered(KEYS_AT_ONCE)
+            .collect()
+            .await;
+
+        let mut pass = Pass::default();
+        let mut published = Vec::new();
+        for chain in passes {
+            published.extend(chain.published);
+            for (seq, cause) in chain.refused {
+                self.outbox.mark_refused(seq, &cause).await?;
+                pass.refused += 1;
+            }
+            pass.blocked += usize::from(chain.blocked);
+        }
+        if !published.is_empty() {
+            self.outbox
+                .mark_published(&published, Timestamp::now())
+                .await?;
+        }
+        pass.published = published.len();
+        Ok(pass)
+    }
+
+    /// Publishes one key's events one after another, and stops at the first that fails: a later
+    /// one must not overtake it.
+    async fn publish(&self, chain: Chain) -> ChainPass {
+        let mut pass = ChainPass::default();
+        for event in chain {
+            match self.bus.publish(event.record).await {
+                Ok(position) => pass.published.push((event.outbox_seq, position)),
+                Err(PublishError::Refused(cause)) => {
+                    tracing::error!(
+                        outbox_seq = event.outbox_seq,
+                        cause,
+                        "event refused for good"
+                    );
+                    pass.refused.push((event.outbox_seq, cause));
+                }
+                Err(error) => {
+                    tracing::warn!(outbox_seq = event.outbox_seq, %error, "event not published yet");
+                    pass.blocked = true;
+                    break;
+                }
+            }
+        }
+        pass
+    }
+
+    /// Passes whenever `wake` is notified, until `stop`; then once more.
+    pub(crate) async fn run(self, wake: Arc<Notify>, app: Arc<App>, stop: CancellationToken) {
+        let mut pause = PAUSE_FIRST;
+        while !stop.is_cancelled() {
+            let clean = self.observed_pass(&app.metrics).await;
+            let wait = match clean {
+                Some(Pass {
+                    published: 0,
+                    refused: 0,
+                    ..
+                }) => LOOK_AGAIN,
+                // There may be more than a batch.
+                Some(_) => Duration::ZERO,
+                None => pause,
+            };
+            pause = if clean.is_some() {
+                PAUSE_FIRST
+            } else {
+                (pause * 2).min(PAUSE_MAX)
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = wake.notified(), if clean.is_some() => {}
+            }
+        }
+        self.observed_pass(&app.metrics).await;
+    }
+
+    /// A pass, counted; `None` when something stands in its way.
+    async fn observed_pass(&self, metrics: &Metrics) -> Option<Pass> {
+        match self.pass().await {
+            Ok(pass) => {
+                metrics.published(pass.published as u64);
+                metrics.publish_failed((pass.blocked + pass.refused) as u64);
+                (pass.blocked == 0).then_some(pass)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the outbox cannot be read or marked");
+                metrics.publish_failed(1);
+                None
+            }
+        }
+    }
+}
+
+/// The events by topic and key, each in the order of the outbox.
+fn chains(pending: Vec<PendingEvent>) -> Vec<Chain> {
+    let mut places: HashMap<(String, Option<Bytes>), usize> = HashMap::new();
+    let mut chains: Vec<Chain> = Vec::new();
+    for event in pending {
+        let key = (event.record.topic.clone(), event.record.key.clone());
+        let place = *places.entry(key).or_insert_with(|| {
+            chains.push(Chain::new());
+            chains.len() - 1
+        });
+        chains[place].push(event);
+    }
+    chains
+}
