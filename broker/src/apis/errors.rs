@@ -6,6 +6,7 @@ use ottla_core::config::ConfigError;
 use ottla_core::controller::{
     AlterConfigError, CreatePartitionsError, CreateTopicError, TopicNameError,
 };
+use ottla_core::group::GroupError;
 use ottla_core::partition::AppendRefusal;
 
 use crate::node::metadata::MetadataError;
@@ -112,9 +113,9 @@ impl From<MetadataError> for ApiError {
 impl From<AppendRefusal> for ApiError {
     fn from(refusal: AppendRefusal) -> Self {
         let code = match &refusal {
-            AppendRefusal::Length(_)
-            | AppendRefusal::UnknownMagic(_)
-            | AppendRefusal::Checksum => ResponseError::CorruptMessage,
+            AppendRefusal::Length(_) | AppendRefusal::UnknownMagic(_) | AppendRefusal::Checksum => {
+                ResponseError::CorruptMessage
+            }
             AppendRefusal::NoWholeBatch
             | AppendRefusal::SeveralBatches
             | AppendRefusal::OldMagic(_)
@@ -188,6 +189,43 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         // A path on this machine is nobody else's business: the log has it.
         tracing::warn!(%error, "the storage refused a request");
-        ApiError::new(ResponseError::KafkaStorageError, "the broker's storage refused this")
+        ApiError::new(
+            ResponseError::KafkaStorageError,
+            "the broker's storage refused this",
+        )
+    }
+}
+
+impl From<GroupError> for ApiError {
+    fn from(error: GroupError) -> Self {
+        let code = match &error {
+            GroupError::InvalidGroupId => ResponseError::InvalidGroupId,
+            GroupError::GroupIdNotFound(_) => ResponseError::GroupIdNotFound,
+            GroupError::NonEmptyGroup => ResponseError::NonEmptyGroup,
+            GroupError::GroupSubscribedToTopic => ResponseError::GroupSubscribedToTopic,
+            GroupError::GroupMaxSizeReached => ResponseError::GroupMaxSizeReached,
+            GroupError::InconsistentGroupProtocol => ResponseError::InconsistentGroupProtocol,
+            GroupError::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
+            GroupError::MemberIdRequired(_) => ResponseError::MemberIdRequired,
+            GroupError::UnknownMemberId => ResponseError::UnknownMemberId,
+            GroupError::IllegalGeneration => ResponseError::IllegalGeneration,
+            GroupError::RebalanceInProgress => ResponseError::RebalanceInProgress,
+            GroupError::FencedInstanceId => ResponseError::FencedInstanceId,
+            GroupError::UnreleasedInstanceId(_) => ResponseError::UnreleasedInstanceId,
+            GroupError::FencedMemberEpoch(_) => ResponseError::FencedMemberEpoch,
+            GroupError::StaleMemberEpoch(_) => ResponseError::StaleMemberEpoch,
+            GroupError::UnsupportedAssignor(_) => ResponseError::UnsupportedAssignor,
+            GroupError::InvalidRegularExpression(_) => ResponseError::InvalidRegularExpression,
+            GroupError::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
+            GroupError::InvalidCommitOffsetSize => ResponseError::InvalidCommitOffsetSize,
+            GroupError::RecordsTooLarge => ResponseError::UnknownServerError,
+            GroupError::UnknownTopicOrPartition => ResponseError::UnknownTopicOrPartition,
+            GroupError::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
+            GroupError::CoordinatorLoadInProgress => ResponseError::CoordinatorLoadInProgress,
+            GroupError::NotCoordinator => ResponseError::NotCoordinator,
+            GroupError::InvalidRequest(_) => ResponseError::InvalidRequest,
+            GroupError::UnsupportedVersion(_) => ResponseError::UnsupportedVersion,
+        };
+        ApiError::new(code, error.to_string())
     }
 }

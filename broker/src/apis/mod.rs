@@ -11,19 +11,31 @@
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod describe_topic_partitions;
 pub(crate) mod errors;
 mod fetch;
+mod find_coordinator;
+mod groups;
+mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod routing;
+mod sync_group;
 
 use std::fmt;
 use std::future::Future;
@@ -102,19 +114,35 @@ pub(crate) static TABLE: &[Row] = &[
     row(ApiKey::Fetch, 4, 18, fetch::handle),
     row(ApiKey::ListOffsets, 1, 10, list_offsets::handle),
     row(ApiKey::Metadata, 0, 13, metadata::handle),
+    row(ApiKey::OffsetCommit, 2, 9, offset_commit::handle),
+    row(ApiKey::OffsetFetch, 1, 9, offset_fetch::handle),
+    row(ApiKey::FindCoordinator, 0, 6, find_coordinator::handle),
+    row(ApiKey::JoinGroup, 0, 9, join_group::handle),
+    row(ApiKey::Heartbeat, 0, 4, heartbeat::handle),
+    row(ApiKey::LeaveGroup, 0, 5, leave_group::handle),
+    row(ApiKey::SyncGroup, 0, 5, sync_group::handle),
+    row(ApiKey::DescribeGroups, 0, 6, describe_groups::handle),
+    row(ApiKey::ListGroups, 0, 5, list_groups::handle),
     row(ApiKey::ApiVersions, 0, 4, api_versions::handle),
     row(ApiKey::CreateTopics, 2, 7, create_topics::handle),
     row(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
     row(ApiKey::InitProducerId, 0, 5, init_producer_id::handle),
-    row(ApiKey::OffsetForLeaderEpoch, 2, 4, offset_for_leader_epoch::handle),
+    row(
+        ApiKey::OffsetForLeaderEpoch,
+        2,
+        4,
+        offset_for_leader_epoch::handle,
+    ),
     row(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
     row(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
+    row(ApiKey::DeleteGroups, 0, 2, delete_groups::handle),
     row(
         ApiKey::IncrementalAlterConfigs,
         0,
         1,
         incremental_alter_configs::handle,
     ),
+    row(ApiKey::OffsetDelete, 0, 0, offset_delete::handle),
     row(ApiKey::DescribeCluster, 0, 2, describe_cluster::handle),
     row(
         ApiKey::DescribeTopicPartitions,

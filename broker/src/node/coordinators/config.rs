@@ -33,7 +33,12 @@ pub(super) fn group_config(properties: &BrokerConfigs) -> GroupConfig {
 /// Those of `group.consumer.assignors` that exist here; Kafka lets it name
 /// classes too.
 fn assignors(properties: &BrokerConfigs) -> Vec<Assignor> {
-    let names = properties.text("group.consumer.assignors").unwrap_or_default();
-    let known = names.split(',').map(str::trim).filter_map(Assignor::from_name);
+    let names = properties
+        .text("group.consumer.assignors")
+        .unwrap_or_default();
+    let known = names
+        .split(',')
+        .map(str::trim)
+        .filter_map(Assignor::from_name);
     known.collect()
 }
