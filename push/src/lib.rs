@@ -18,6 +18,8 @@
 mod config;
 mod console;
 mod consumers;
+#[cfg(test)]
+mod crash_points;
 pub mod data_dir;
 pub mod endpoint;
 pub mod keys;
