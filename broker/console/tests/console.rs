@@ -5,6 +5,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use ottla::Broker;
+use ottla_client::{
+    Client, ClientConfig, Committed, Environment, Producer, ProducerConfig, ProducerRecord,
+    TopicPartition,
+};
 use ottla_console::{Console, Hosts, StartError, router};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -124,6 +128,44 @@ async fn the_cluster_is_shown_as_json() {
     assert_eq!(orders["partitions"].as_array().unwrap().len(), 3);
     assert_eq!(orders["partitions"][1]["index"], 1);
     assert_eq!(orders["partitions"][1]["log"]["endOffset"], 0);
+}
+
+#[tokio::test]
+async fn a_group_is_shown_with_what_it_has_not_read_yet() {
+    let broker = broker().await;
+    let router = router(broker.observer(), Hosts::loopback());
+    let config = ClientConfig::new(&broker.bootstrap_servers());
+    let client = Client::connect(config, Environment::system())
+        .await
+        .unwrap();
+    let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
+    let record = |n| ProducerRecord {
+        partition: Some(1),
+        ..ProducerRecord::new("orders", format!("order {n}"))
+    };
+    for sent in producer.send_all((0..5).map(record).collect()).await {
+        sent.unwrap();
+    }
+    let read = Committed::at(2);
+    let offsets = [(TopicPartition::new("orders", 1), read)].into();
+    client
+        .commit_group_offsets("billing", &offsets)
+        .await
+        .unwrap();
+
+    let (_, body) = ask_for(&router, "/api/cluster").await;
+    let cluster: Value = serde_json::from_str(&body).unwrap();
+    let group = &cluster["groups"][0];
+    assert_eq!(
+        (&group["id"], &group["state"]),
+        (&"billing".into(), &"Empty".into()),
+        "{body}"
+    );
+    let offset = serde_json::json!({"topic": "orders", "partition": 1, "committed": 2, "lag": 3});
+    assert_eq!(group["offsets"], serde_json::json!([offset]));
+    let (_, page) = ask_for(&router, "/metrics").await;
+    let lag = "ottla_group_lag_records{group=\"billing\",topic=\"orders\",partition=\"1\"} 3";
+    assert!(page.lines().any(|line| line == lag), "{page}");
 }
 
 #[tokio::test]
