@@ -9,6 +9,8 @@
 //! answered yet becomes [`Answer::Later`].
 
 mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -145,6 +147,18 @@ pub(crate) static TABLE: &[Row] = &[
     row(ApiKey::OffsetDelete, 0, 0, offset_delete::handle),
     row(ApiKey::DescribeCluster, 0, 2, describe_cluster::handle),
     row(
+        ApiKey::ConsumerGroupHeartbeat,
+        0,
+        1,
+        consumer_group_heartbeat::handle,
+    ),
+    row(
+        ApiKey::ConsumerGroupDescribe,
+        0,
+        1,
+        consumer_group_describe::handle,
+    ),
+    row(
         ApiKey::DescribeTopicPartitions,
         0,
         0,
@@ -207,6 +221,9 @@ pub(crate) enum Answer {
     Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
     /// Never: the client asked for no reply (acks=0).
     Nothing,
+    /// The connection is closed, for the reason given: the client asked for no
+    /// reply, and something went wrong.
+    HangUp(String),
 }
 
 impl Answer {
@@ -222,6 +239,7 @@ impl fmt::Debug for Answer {
             Answer::Ready(_) => "Ready",
             Answer::Later(_) => "Later",
             Answer::Nothing => "Nothing",
+            Answer::HangUp(_) => "HangUp",
         })
     }
 }
