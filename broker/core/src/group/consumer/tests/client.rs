@@ -7,6 +7,7 @@ use super::world::{GROUP, World};
 use crate::group::assignor::TopicPartitions;
 use crate::group::consumer::{Heartbeat, HeartbeatReply, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};
 use crate::group::{GroupError, InstanceId, MemberId, TopicName};
+use crate::ids::{PartitionIndex, TopicId};
 
 #[derive(Clone, Debug)]
 pub(super) struct Client {
@@ -137,8 +138,8 @@ impl Client {
                 if let Some(assignment) = &reply.assignment {
                     self.told.clone_from(assignment);
                 }
-                if !self.is_slow {
-                    self.obey();
+                if !self.is_slow || self.gives_up().is_empty() {
+                    self.owned.clone_from(&self.told);
                 }
             }
             Err(GroupError::FencedMemberEpoch(_) | GroupError::UnknownMemberId) => {
@@ -149,9 +150,20 @@ impl Client {
         answer
     }
 
-    /// Gives up what it should not have, then takes what it should.
+    /// Gives up what it should not have, at last. It takes nothing now: since it
+    /// was told, it may have said that it has none of that, and been believed. It
+    /// asks again.
     pub(super) fn obey(&mut self) {
-        self.owned.clone_from(&self.told);
+        for (topic, partition) in self.gives_up() {
+            self.owned.remove(topic, partition);
+            self.reported = None;
+        }
+    }
+
+    fn gives_up(&self) -> Vec<(TopicId, PartitionIndex)> {
+        let unwanted =
+            |(topic, partition): &(_, _)| !self.told.contains(*topic, *partition);
+        self.owned.iter().filter(unwanted).collect()
     }
 
     pub(super) fn leave(&mut self, world: &mut World) -> Result<HeartbeatReply, GroupError> {

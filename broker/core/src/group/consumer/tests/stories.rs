@@ -148,7 +148,6 @@ fn a_member_that_does_not_give_up_its_partitions_in_time_is_put_out() {
     let mut b = Client::new("b", &["orders"]);
     beat(&mut world, &mut a);
     a.is_slow = true;
-    a.obey();
     beat(&mut world, &mut b);
     assert_eq!(beat(&mut world, &mut a), "a@2 orders[0]");
     for _ in 0..11 {
