@@ -108,16 +108,6 @@ impl SegmentIndex {
             .then_some((self.offset_of_max, self.max_timestamp_ms))
     }
 
-    /// Forgets the entries behind `offset`. What lies from `position_for(offset)`
-    /// on has to be noted again.
-    pub fn truncate(&mut self, offset: Offset) {
-        let base = self.base;
-        let is_kept = |relative: u32| base.plus(i64::from(relative)) <= offset;
-        self.offsets.retain(|entry| is_kept(entry.relative));
-        self.times.retain(|entry| is_kept(entry.relative));
-        self.take_max_from_entries();
-    }
-
     /// Sets what no entry tells yet: the largest timestamp so far.
     pub fn restore_max(&mut self, timestamp_ms: i64, offset_of_max: Offset) {
         if timestamp_ms > self.max_timestamp_ms && offset_of_max >= self.base {

@@ -233,6 +233,9 @@ impl Log {
             at_least_one,
         };
         if from >= wanted.below || (max_bytes == 0 && !at_least_one) {
+            if let Some(tail) = &self.tail {
+                tail.note_read();
+            }
             return Ok(ReadPlan::nothing(wanted));
         }
         if let Some(tail) = &self.tail

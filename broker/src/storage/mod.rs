@@ -53,10 +53,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub(crate) use config::LogConfig;
-pub(crate) use durability::OnSynced;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;
-pub(crate) use read::{ReadPlan, Records};
+pub(crate) use read::ReadPlan;
 pub(crate) use store::Storage;
 pub(crate) use timestamps::{Located, TimestampLookup};
 

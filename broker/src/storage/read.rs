@@ -98,11 +98,6 @@ impl Records {
         self.size_bytes
     }
 
-    /// Whether there is no batch.
-    pub fn is_empty(&self) -> bool {
-        self.size_bytes == 0
-    }
-
     /// The pieces, to be written one after the other.
     pub fn into_pieces(self) -> Vec<Bytes> {
         self.pieces

@@ -122,11 +122,6 @@ impl Segment {
         self.opened(&mut self.state())
     }
 
-    /// Gives the descriptor back until the file is needed again.
-    pub fn close_file(&self) {
-        self.state().file = None;
-    }
-
     /// Takes notice of a batch whose bytes have been written behind the last
     /// one. Readers see it from now on. The index must have been loaded.
     pub fn appended(&self, batch: &BatchHeader, wall_ms: i64) {
