@@ -42,7 +42,7 @@ pub(super) fn handle(
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let produced = append_all(node, context, request);
     if acks == 0 {
-        return unanswered(&produced);
+        return Ok(unanswered(&produced));
     }
     if produced.waiting.is_empty() {
         return Ok(Answer::Ready(Reply::of(encode_response(
@@ -202,14 +202,14 @@ fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduce
 }
 
 /// acks=0: the producer hears nothing, unless something went wrong.
-fn unanswered(produced: &Produced) -> Result<Answer, Malformed> {
+fn unanswered(produced: &Produced) -> Answer {
     let mut partitions = produced.topics.iter().flat_map(|topic| &topic.partitions);
     match partitions.find(|partition| partition.error_code != 0) {
-        None => Ok(Answer::Nothing),
-        Some(refused) => Err(Malformed(format!(
-            "records with acks=0 were refused: {}",
+        None => Answer::Nothing,
+        Some(refused) => Answer::HangUp(format!(
+            "records sent with acks=0 were refused: {}",
             refused.error_message.as_deref().unwrap_or_default()
-        ))),
+        )),
     }
 }
 

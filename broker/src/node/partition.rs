@@ -387,7 +387,7 @@ fn open_log(
     let mut state = PartitionState::empty_at(Offset(0));
     let config = settings.log.clone();
     let log = Log::open(storage, folder, config, Offset(0), &mut |header| {
-        state.replay(header)
+        state.replay(header);
     })?;
     state.finish_recovery(log.log_start(), log.log_end());
     state.become_leader(leader_epoch);

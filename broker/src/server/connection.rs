@@ -128,6 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Answer::Ready(reply) => self.pending.push_back((to, Pending::Ready(reply))),
                 Answer::Later(reply) => self.pending.push_back((to, Pending::Later(reply))),
                 Answer::Nothing => {}
+                Answer::HangUp(reason) => return Err(ConnectionError::Refused(reason)),
             }
         }
         Ok(())

@@ -230,19 +230,14 @@ async fn deleting_the_partition_fails_its_tickets_and_wakes_its_readers() {
 #[test]
 fn concurrent_producers_get_dense_offsets_and_readers_whole_batches() {
     let partition = partition(settings());
-    let mut ends = Vec::new();
     std::thread::scope(|scope| {
-        let producers: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let append = |count| partition.append(NOW, batch(count), CLIENT).unwrap();
-                    (0..200)
-                        .map(|turn| append(1 + turn % 3))
-                        .map(|done| done.base_offset)
-                        .count()
-                })
-            })
-            .collect();
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for turn in 0..200 {
+                    partition.append(NOW, batch(1 + turn % 3), CLIENT).unwrap();
+                }
+            });
+        }
         scope.spawn(|| {
             for _ in 0..200 {
                 let end = partition.marks().unwrap().high_watermark;
@@ -259,13 +254,7 @@ fn concurrent_producers_get_dense_offsets_and_readers_whole_batches() {
                 assert!(next >= end || read.len() > (1 << 20) - 1_000);
             }
         });
-        ends.extend(
-            producers
-                .into_iter()
-                .map(|producer| producer.join().unwrap()),
-        );
     });
-    assert_eq!(ends, [200; 4]);
     let each: i64 = (0..200).map(|turn| 1 + turn % 3).sum();
     assert_eq!(partition.marks().unwrap().log_end, Offset(4 * each));
 }
