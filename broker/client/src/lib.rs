@@ -58,6 +58,4 @@ pub use group::{GroupConfig, GroupConsumer, GroupProtocol};
 pub use ottla_core::batch::Codec;
 pub use partitioner::Partitioner;
 pub use producer::{Acks, Producer, ProducerConfig};
-pub use record::{
-    ConsumerRecord, Delivery, Header, ProducerRecord, TimestampType, TopicPartition,
-};
+pub use record::{ConsumerRecord, Delivery, Header, ProducerRecord, TimestampType, TopicPartition};

@@ -1,0 +1,124 @@
+//! The command line: what every verb has, and the list of verbs.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{cluster, consume, group, log, produce, serve, topic};
+use crate::language::Language;
+use crate::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  ottla serve                                     a broker in memory on 127.0.0.1:9092
+  ottla serve --data ./data --http 127.0.0.1:8080 keeps records, shows metrics
+  ottla topic create orders --partitions 3
+  echo 'alice:hello' | ottla produce --topic orders --key-separator :
+  ottla consume --topic orders --from-beginning --show-keys
+  ottla group describe billing
+
+Every verb but `serve` and `log` works against Apache Kafka as well: name it
+with --bootstrap or KAFKA_BOOTSTRAP_SERVERS. Exit codes: 0 done, 1 failed,
+2 wrong usage.";
+
+/// A small Kafka-compatible broker and the tools to use one
+#[derive(Debug, Parser)]
+#[command(name = "ottla", version, after_help = EXAMPLES, propagate_version = true)]
+pub struct Arguments {
+    /// Brokers to reach, as host:port[,host:port…]
+    #[arg(
+        long,
+        short = 'b',
+        global = true,
+        value_name = "SERVERS",
+        env = "KAFKA_BOOTSTRAP_SERVERS",
+        default_value = "127.0.0.1:9092"
+    )]
+    pub bootstrap: String,
+
+    /// Print JSON instead of text: one document per report or record
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Language of messages [default: from LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Language>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run a broker until Ctrl-C or SIGTERM
+    Serve(serve::ServeArguments),
+    /// Create, list, describe, delete and alter topics
+    #[command(subcommand)]
+    Topic(topic::TopicVerb),
+    /// Produce lines from standard input
+    Produce(produce::ProduceArguments),
+    /// Print records of a topic
+    Consume(consume::ConsumeArguments),
+    /// List, describe, reset and delete consumer groups
+    #[command(subcommand)]
+    Group(group::GroupVerb),
+    /// Look at the cluster
+    #[command(subcommand)]
+    Cluster(cluster::ClusterVerb),
+    /// Look into log files on disk, without a broker
+    #[command(subcommand)]
+    Log(log::LogVerb),
+}
+
+impl Arguments {
+    /// Parses the process's arguments; wrong ones end it with exit code 2.
+    pub fn read() -> Arguments {
+        Arguments::parse()
+    }
+
+    /// How to speak.
+    pub fn output(&self) -> Output {
+        Output {
+            json: self.json,
+            language: self
+                .lang
+                .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
+        }
+    }
+}
+
+/// Parses `name=value`, as in `--set log.retention.ms=1000`.
+pub fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("expected name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_and_value_are_split_at_the_first_equals_sign(name in "[a-z.]{1,9}", value in ".*") {
+            let parsed = name_and_value(&format!("{name}={value}"));
+            prop_assert_eq!(parsed, Ok((name, value)));
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(text in ".*") {
+            let _ = name_and_value(&text);
+        }
+    }
+}
