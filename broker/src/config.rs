@@ -67,6 +67,8 @@ pub(crate) struct NodeConfig {
     /// The properties as set at start.
     pub(crate) properties: BrokerConfigs,
     pub(crate) request_bytes_max: usize,
+    /// The most record bytes in one answer to a Fetch, but for its first batch.
+    pub(crate) fetch_bytes_max: usize,
     pub(crate) connections_idle_max: Duration,
     pub(crate) connections_max: usize,
     pub(crate) connections_per_ip_max: usize,
@@ -90,6 +92,7 @@ impl NodeConfig {
             advertised: advertised(&properties)?,
             data,
             request_bytes_max: size(&properties, "socket.request.max.bytes"),
+            fetch_bytes_max: size(&properties, "fetch.max.bytes"),
             connections_idle_max: idle_max(&properties),
             connections_max: size(&properties, "max.connections"),
             connections_per_ip_max: size(&properties, "max.connections.per.ip"),

@@ -9,6 +9,7 @@
 //! - At least one whole batch is returned, however large (KIP-74).
 //! - A request that finds too few bytes waits for them without polling.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +75,9 @@ struct Fetch {
     min_bytes: usize,
     max_bytes: usize,
     with_aborted: bool,
-    leader: NodeEndpoint,
+    node: Arc<Node>,
+    /// The address of ours that the reader reached.
+    local: SocketAddr,
     topics: Vec<(TopicRef, Vec<Wanted>)>,
 }
 
@@ -106,20 +109,15 @@ struct Attempt {
 impl Fetch {
     fn new(node: &Arc<Node>, context: &RequestContext, request: &FetchRequest) -> Fetch {
         let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
-        let bytes_limit = node.config.properties.number("fetch.max.bytes");
-        let max_bytes = i64::from(request.max_bytes).clamp(0, bytes_limit.max(0)) as usize;
-        let (host, port) = node.address_for(context.local);
+        let max_bytes = (request.max_bytes.max(0) as usize).min(node.config.fetch_bytes_max);
         Fetch {
             version: context.api_version,
             deadline: Instant::now() + wait,
             min_bytes: (request.min_bytes.max(0) as usize).min(max_bytes),
             max_bytes,
             with_aborted: request.isolation_level == READ_COMMITTED,
-            leader: NodeEndpoint {
-                node_id: node.config.node_id.0,
-                host,
-                port: port.into(),
-            },
+            node: Arc::clone(node),
+            local: context.local,
             topics: find_all(node, context, request),
         }
     }
@@ -217,7 +215,7 @@ impl Fetch {
         if self.version >= FIRST_WITH_LEADER_ADDRESS
             && failed.error_code == ResponseError::FencedLeaderEpoch.code()
         {
-            failed.current_leader = epoch.map(|epoch| (self.leader.node_id, epoch.0));
+            failed.current_leader = epoch.map(|epoch| (self.node.config.node_id.0, epoch.0));
         }
         failed
     }
@@ -239,11 +237,10 @@ impl Fetch {
             .collect();
         let mut partitions = topics.iter().flat_map(|topic| &topic.partitions);
         let names_leader = partitions.any(|partition| partition.current_leader.is_some());
-        let node_endpoints = if names_leader {
-            vec![self.leader.clone()]
-        } else {
-            Vec::new()
-        };
+        let node_endpoints = names_leader
+            .then(|| self.own_endpoint())
+            .into_iter()
+            .collect();
         reply(
             self.version,
             FetchResponse {
@@ -252,6 +249,15 @@ impl Fetch {
                 node_endpoints,
             },
         )
+    }
+
+    fn own_endpoint(&self) -> NodeEndpoint {
+        let (host, port) = self.node.address_for(self.local);
+        NodeEndpoint {
+            node_id: self.node.config.node_id.0,
+            host,
+            port: port.into(),
+        }
     }
 
     /// Looks again whenever something happened, until there is enough or the

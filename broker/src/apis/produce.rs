@@ -79,14 +79,12 @@ fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceReques
         waiting: Vec::new(),
     };
     for wanted in request.topics {
-        let topic = check_acks(acks_known)
-            .and_then(|()| find_topic(&image, &wanted.topic))
-            .and_then(check_writable);
+        let topic = find_topic(&image, &wanted.topic);
         let mut partitions = Vec::with_capacity(wanted.partitions.len());
         for partition in wanted.partitions {
             let index = partition.index;
             let appended = match &topic {
-                Ok(topic) => append(node, context, topic, partition),
+                Ok(topic) => append(node, context, topic, acks_known, partition),
                 Err(error) => Err(Failure::from(error.clone())),
             };
             let (outcome, ticket) = outcome(index, appended);
@@ -118,26 +116,29 @@ fn check_acks(known: bool) -> Result<(), ApiError> {
     ))
 }
 
-fn check_writable(topic: &Arc<TopicImage>) -> Result<&Arc<TopicImage>, ApiError> {
+fn check_writable(topic: &TopicImage) -> Result<(), ApiError> {
     if is_internal_topic(&topic.name) {
         return Err(ApiError::new(
             ResponseError::InvalidTopicException,
             format!("{} is internal: only the broker writes to it", topic.name),
         ));
     }
-    Ok(topic)
+    Ok(())
 }
 
 fn append(
     node: &Node,
     context: &RequestContext,
     topic: &TopicImage,
+    acks_known: bool,
     partition: ProducePartition,
 ) -> Result<Appended, Failure> {
     let origin = AppendOrigin::Client {
         zstd_allowed: context.api_version >= FIRST_WITH_ZSTD,
     };
     let found = find_partition(node, topic, partition.index)?;
+    check_acks(acks_known)?;
+    check_writable(topic)?;
     Ok(found.append(context.now, partition.records.unwrap_or_default(), origin)?)
 }
 
