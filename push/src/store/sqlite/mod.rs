@@ -7,6 +7,8 @@ mod outbox;
 mod outcome;
 mod pushes;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,0 +1,267 @@
+//! Stories about the store: claims, leases, restarts, what moves and what is forgotten.
+
+use std::time::Duration;
+
+use social_events::bus::{Incoming, Record};
+use social_events::headers::Headers;
+use social_events::{CommentId, EventId, PostId, SubscriptionId, Timestamp, UserId, topics};
+
+use super::SqliteStore;
+use crate::endpoint::{EndpointPolicy, HostRule};
+use crate::keys::{BrowserKeys, encode};
+use crate::notification::Notification;
+use crate::pusher::later;
+use crate::store::{
+    Audience, Claimed, NewPush, NewSubscription, PushId, Settlement, Store, Subscribed, Tried,
+};
+
+const USER: UserId = UserId(1);
+const T0: Timestamp = Timestamp::from_millis(1_000_000);
+const LEASE: Duration = Duration::from_secs(60);
+
+fn at(seconds: u64) -> Timestamp {
+    later(T0, Duration::from_secs(seconds))
+}
+
+fn device(user: UserId, name: &str) -> NewSubscription {
+    let (pair, auth) = ece::generate_keypair_and_auth_secret().unwrap();
+    let p256dh = encode(&pair.pub_as_raw().unwrap());
+    let endpoint = EndpointPolicy::new(HostRule::Public)
+        .check(&format!("https://push.example/{name}"))
+        .unwrap();
+    NewSubscription {
+        user_id: user,
+        endpoint,
+        keys: BrowserKeys::parse(&p256dh, &encode(&auth)).unwrap(),
+    }
+}
+
+fn event() -> NewPush {
+    let event_id = EventId::random();
+    let record = Record {
+        topic: topics::COMMENT_CREATED.to_owned(),
+        partition: None,
+        key: Some("1".into()),
+        value: "{}".into(),
+        headers: Headers::new(),
+    };
+    NewPush {
+        event_id,
+        audience: Audience::User(USER),
+        notified: USER,
+        comment_id: Some(CommentId(9)),
+        console_name: Some("민지".to_owned()),
+        notification: Notification::comment(event_id, PostId(7), "민지"),
+        record: Incoming::at(record, 2, 11, T0),
+        received_at: T0,
+        expires_at: at(3600),
+    }
+}
+
+fn tried(seconds: u64) -> Tried {
+    let now = at(seconds);
+    Tried { claimed_at: now, sent_at: now, answered_at: now, status: Some(201) }
+}
+
+struct Story {
+    store: SqliteStore,
+    push: PushId,
+}
+
+impl Story {
+    /// One device, one event for it.
+    async fn begin() -> Self {
+        Self::begin_in(SqliteStore::in_memory().await.unwrap()).await
+    }
+
+    async fn begin_in(store: SqliteStore) -> Self {
+        let stored = store.subscribe(&device(USER, "phone"), 10, T0).await.unwrap();
+        let Subscribed::Stored(subscription) = stored else { panic!("{stored:?}") };
+        let event = event();
+        store.begin(&event).await.unwrap();
+        let push = PushId { event_id: event.event_id, subscription_id: subscription.seq };
+        Self { store, push }
+    }
+
+    async fn claim(&self, seconds: u64) -> Option<Claimed> {
+        let now = at(seconds);
+        self.store.claim(self.push, now, later(now, LEASE)).await.unwrap()
+    }
+
+    async fn settle(&self, seconds: u64, settlement: Settlement) {
+        self.store.settle(self.push, &tried(seconds), &settlement).await.unwrap();
+    }
+
+    async fn outbox(&self) -> Vec<Record> {
+        let waiting = self.store.outbox(100).await.unwrap();
+        waiting.into_iter().map(|(_, record)| record).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_push_is_in_one_pair_of_hands() {
+    let story = Story::begin().await;
+    assert!(story.claim(0).await.is_some());
+    assert!(story.claim(1).await.is_none());
+    assert!(story.store.due(at(1), 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_many_that_claim_at_once_one_gets_it() {
+    let story = Story::begin().await;
+    let claims = futures_util::future::join_all((0..50).map(|_| story.claim(0))).await;
+    assert_eq!(claims.iter().flatten().count(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_nobody_settles_is_void_after_its_lease() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    assert!(story.claim(59).await.is_none());
+    assert_eq!(story.store.due(at(60), 10).await.unwrap(), [story.push]);
+    assert!(story.claim(60).await.is_some());
+}
+
+#[tokio::test]
+async fn what_is_settled_is_never_claimed_again() {
+    for end in [Settlement::Accepted, Settlement::Gone, Settlement::Dead { cause: "x".into() }] {
+        let story = Story::begin().await;
+        story.claim(0).await.unwrap();
+        story.settle(1, end).await;
+        assert!(story.claim(100_000).await.is_none());
+        assert_eq!(story.store.next_due().await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn whoever_settles_after_the_lease_changes_nothing_any_more() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    story.claim(60).await.unwrap();
+    story.settle(61, Settlement::Accepted).await;
+    story.settle(62, Settlement::Gone).await;
+    assert_eq!(story.outbox().await.len(), 1);
+    assert_eq!(story.store.subscriptions_of(USER).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_due_at_its_time_and_counts_its_tries() {
+    let story = Story::begin().await;
+    assert_eq!(story.claim(0).await.unwrap().tries, 0);
+    story.settle(1, Settlement::Later { at: at(10), endpoint_too: false }).await;
+    assert_eq!(story.store.next_due().await.unwrap(), Some(at(10)));
+    assert!(story.claim(9).await.is_none());
+    assert_eq!(story.claim(10).await.unwrap().tries, 1);
+    assert!(story.outbox().await.is_empty(), "an event under way has no outcome yet");
+}
+
+#[tokio::test]
+async fn a_throttled_endpoint_rests_for_old_and_new_events() {
+    let story = Story::begin().await;
+    let other = event();
+    story.store.begin(&other).await.unwrap();
+    story.claim(0).await.unwrap();
+    story.settle(1, Settlement::Later { at: at(30), endpoint_too: true }).await;
+    story.store.begin(&event()).await.unwrap();
+    assert!(story.store.due(at(29), 10).await.unwrap().is_empty());
+    assert_eq!(story.store.due(at(30), 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_restart_voids_the_claims_of_the_run_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("push.db");
+    let story = Story::begin_in(SqliteStore::open(&path).await.unwrap()).await;
+    story.claim(0).await.unwrap();
+    let push = story.push;
+    drop(story);
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.release_claims(at(5)).await.unwrap();
+    assert_eq!(store.due(at(5), 10).await.unwrap(), [push]);
+}
+
+#[tokio::test]
+async fn a_push_for_a_device_that_moved_finds_no_subscription() {
+    let story = Story::begin().await;
+    let mut moved = device(UserId(2), "phone");
+    moved.keys = device(UserId(2), "x").keys;
+    story.store.subscribe(&moved, 10, at(1)).await.unwrap();
+    assert_eq!(story.claim(2).await.unwrap().subscription, None);
+}
+
+#[tokio::test]
+async fn the_number_of_a_removed_subscription_is_never_given_again() {
+    let story = Story::begin().await;
+    assert!(story.store.unsubscribe(USER, story.push.subscription_id).await.unwrap());
+    story.store.subscribe(&device(USER, "laptop"), 10, at(1)).await.unwrap();
+    assert_eq!(story.claim(2).await.unwrap().subscription, None);
+}
+
+#[tokio::test]
+async fn a_dead_letter_and_the_outcome_leave_together() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    story.settle(1, Settlement::Dead { cause: "no answer".to_owned() }).await;
+    let topics: Vec<_> = story.outbox().await.into_iter().map(|record| record.topic).collect();
+    assert_eq!(topics, [topics::dead_letter(topics::COMMENT_CREATED).as_str(), topics::PUSH_OUTCOME]);
+}
+
+#[tokio::test]
+async fn an_event_for_nobody_is_settled_at_once() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    store.begin(&NewPush { audience: Audience::Nobody, ..event() }).await.unwrap();
+    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_subscribes_after_an_event_gets_nothing_of_its_repeat() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    let event = event();
+    store.begin(&event).await.unwrap();
+    store.subscribe(&device(USER, "late"), 10, at(1)).await.unwrap();
+    store.begin(&event).await.unwrap();
+    assert!(store.due(at(100), 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_what_was_settled_long_ago_is_forgotten() {
+    let story = Story::begin().await;
+    story.store.begin(&event()).await.unwrap();
+    story.claim(0).await.unwrap();
+    story.settle(10, Settlement::Accepted).await;
+    assert_eq!(story.store.prune(at(10)).await.unwrap(), 0);
+    assert_eq!(story.store.prune(at(11)).await.unwrap(), 1);
+    assert_eq!(story.store.due(at(100), 10).await.unwrap().len(), 1, "the other is under way");
+}
+
+#[tokio::test]
+async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    for _ in 0..3 {
+        store.begin(&NewPush { audience: Audience::Nobody, ..event() }).await.unwrap();
+    }
+    let waiting = store.outbox(10).await.unwrap();
+    assert!(waiting.is_sorted_by_key(|(seq, _)| *seq));
+    store.published(waiting[1].0).await.unwrap();
+    assert_eq!(store.outbox(10).await.unwrap(), waiting[2..]);
+}
+
+#[tokio::test]
+async fn pages_go_through_everybody() {
+    let store = SqliteStore::in_memory().await.unwrap();
+    for number in 0..5 {
+        store.subscribe(&device(UserId(number), &number.to_string()), 10, T0).await.unwrap();
+    }
+    let first = store.subscriptions(SubscriptionId(0), 3).await.unwrap();
+    let rest = store.subscriptions(first[2].seq, 3).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_one_clear_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("push.db");
+    std::fs::write(&path, vec![7; 4096]).unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err().to_string();
+    assert!(error.contains("push.db") && error.contains("cannot open"), "{error}");
+}
