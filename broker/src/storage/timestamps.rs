@@ -60,13 +60,8 @@ impl TimestampLookup {
         }
     }
 
-    /// Whether `find` returns without waiting for a disk. If not, call it on a
-    /// thread that may block.
-    pub fn is_immediate(&self) -> bool {
-        self.segments.iter().all(|segment| segment.is_memory())
-    }
-
-    /// The record, if there is one.
+    /// The record, if there is one. Reads files and inflates batches: call it
+    /// on a thread that may block.
     pub fn find(self) -> Result<Option<Located>, StorageError> {
         let timestamp_ms = match self.target {
             Target::AtLeast(timestamp_ms) => timestamp_ms,

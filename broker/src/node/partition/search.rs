@@ -47,13 +47,10 @@ pub(crate) enum OffsetSearch {
 }
 
 impl OffsetSearch {
-    /// Whether `find` returns without waiting for a disk. If not, call it on a
-    /// thread that may block.
+    /// Whether `find` returns at once. If not, call it on a thread that may
+    /// block: it may read files, and inflate a batch to look at its records.
     pub(crate) fn is_immediate(&self) -> bool {
-        match self {
-            OffsetSearch::Found(_) => true,
-            OffsetSearch::LookUp(lookup) => lookup.is_immediate(),
-        }
+        matches!(self, OffsetSearch::Found(_))
     }
 
     pub(crate) fn find(self) -> Result<Option<Located>, StorageError> {
