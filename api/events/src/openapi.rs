@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::{CommentId, EventId, PostId, Secret, SubscriptionId, Timestamp, UserId};
 
 fn plain(kind: Type, format: Option<SchemaFormat>) -> RefOr<Schema> {
-    ObjectBuilder::new().schema_type(kind).format(format).build().into()
+    ObjectBuilder::new()
+        .schema_type(kind)
+        .format(format)
+        .build()
+        .into()
 }
 
 macro_rules! schema {

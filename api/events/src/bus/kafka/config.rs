@@ -127,7 +127,7 @@ impl KafkaConfig {
     }
 
     pub(super) fn admin(&self) -> ClientConfig {
-        self.base()
+        self.client()
     }
 
     pub(super) fn producer(&self) -> ClientConfig {
@@ -174,7 +174,10 @@ impl KafkaConfig {
         config
     }
 
-    fn base(&self) -> ClientConfig {
+    /// A librdkafka configuration with the addresses and properties, and nothing of the services'
+    /// own: for whoever looks at the same Kafka beside them.
+    #[must_use]
+    pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         self.apply(&mut config);
         config
