@@ -8,9 +8,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -114,16 +114,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// The browsable documentation; its files are in the binary, so it works offline.
 fn docs<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> Router<S> {
     let pages: Router<S> = SwaggerUi::new("/docs").url(OPENAPI_PATH, document).into();
-    pages.layer(from_fn(
-        async |request: axum::extract::Request, next: axum::middleware::Next| {
-            let mut response = next.run(request).await;
-            let policy = HeaderValue::from_static(DOCS_POLICY);
-            response
-                .headers_mut()
-                .insert(header::CONTENT_SECURITY_POLICY, policy);
-            response
-        },
-    ))
+    pages.layer(from_fn(async |request: Request, next: Next| {
+        let mut response = next.run(request).await;
+        if response.status() == StatusCode::NOT_FOUND {
+            return ApiError::NoSuchPath.into_response();
+        }
+        let policy = HeaderValue::from_static(DOCS_POLICY);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
+    }))
 }
 
 /// Exactly the origins that were allowed by name; none by default.

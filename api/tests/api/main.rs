@@ -1,0 +1,16 @@
+//! The service from outside: its router without a socket, its process with one.
+#![allow(clippy::unwrap_used)]
+
+mod arbitrary;
+mod authentication;
+mod comments;
+mod connections;
+mod docs;
+mod errors;
+mod outbox;
+mod posts;
+mod process;
+mod profile;
+mod readiness;
+mod subscriptions;
+mod support;
