@@ -178,6 +178,7 @@ impl Node {
     }
 
     fn close_topic(&self, id: TopicId) {
+        self.coordinators.forget(id);
         for log in self.partitions.delete_topic(id) {
             if let Err(error) = log.remove() {
                 tracing::warn!(%error, "a deleted topic's files could not be removed");

@@ -2,10 +2,15 @@
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
+use kafka_protocol::messages::{
+    DeleteTopicsRequest, FindCoordinatorRequest, JoinGroupRequest, MetadataRequest,
+};
 use ottla::Broker;
 
-use crate::requests::{commit, started, text, topic_name};
+use crate::requests::{
+    commit, find_coordinator, heartbeat, join, join_request, started, sync_request, text,
+    topic_name,
+};
 use crate::socket::Client;
 
 #[tokio::test]
@@ -52,11 +57,33 @@ async fn the_offsets_topic_is_made_on_first_use_and_not_before() {
     let not_coordinator = ResponseError::NotCoordinator.code();
     assert_eq!(commit(&mut client, "readers", 1), not_coordinator);
 
-    crate::requests::find_coordinator(&mut client);
+    find_coordinator(&mut client);
     let topics = client.call(9, &request).topics;
     assert_eq!(topics[0].error_code, 0);
     assert!(topics[0].is_internal);
     assert_eq!(topics[0].partitions.len(), 7);
+}
+
+#[tokio::test]
+async fn a_member_that_waits_is_told_when_the_coordinator_goes() {
+    let (broker, mut client) = started().await;
+    let mut waiting = Client::connect(&broker);
+    let leader = join(&mut client, 9, "readers");
+    client.call(5, &sync_request(5, "readers", &leader, &[]));
+    let request = join_request(3, "readers");
+    waiting.send(3, &request);
+    let rebalancing = ResponseError::RebalanceInProgress.code();
+    while heartbeat(&mut client, 4, "readers", &leader) != rebalancing {}
+
+    let doomed = vec![topic_name("__consumer_offsets")];
+    let request = DeleteTopicsRequest::default().with_topic_names(doomed);
+    assert_eq!(client.call(5, &request).responses[0].error_code, 0);
+    let told = waiting.receive::<JoinGroupRequest>(3);
+    assert_eq!(told.error_code, ResponseError::NotCoordinator.code());
+
+    // There is another one as soon as somebody looks for it.
+    find_coordinator(&mut client);
+    assert_eq!(commit(&mut client, "readers", 1), 0);
 }
 
 #[tokio::test]

@@ -207,7 +207,7 @@ impl World {
         self.driver.restart();
         // Only what no record says may be gone.
         if before.state == ClassicState::Stable || before.state == ClassicState::Empty {
-            assert_eq!(before.members.len(), self.hard_state().members.len());
+            assert_eq!(before, self.hard_state());
         }
         for client in &mut self.clients {
             client.joining = None;

@@ -46,6 +46,17 @@ struct ShardKey {
 }
 
 impl Coordinators {
+    /// Stops coordinating in the partitions of a topic that is gone. Whoever
+    /// waits for an answer learns that there is no coordinator any more.
+    pub(crate) fn forget(&self, topic: TopicId) {
+        let mut shards = self.shards();
+        let (gone, stay) = shards.drain().partition(|(key, _)| key.topic == topic);
+        *shards = stay;
+        drop(shards);
+        // Dropped outside the lock: a shard has timers and waiters of its own.
+        drop::<HashMap<ShardKey, Arc<Shard>>>(gone);
+    }
+
     fn find(&self, key: ShardKey) -> Option<Arc<Shard>> {
         self.shards().get(&key).cloned()
     }

@@ -71,14 +71,14 @@ fn check(
         Some(Group::Classic(group)) => {
             group.check_commit(&request.member, request.instance.as_ref(), epoch)
         }
-        Some(Group::Consumer(_)) if epoch >= 0 && !request.knows_member_epochs => {
-            Err(GroupError::UnsupportedVersion(
-                "a member of a consumer group commits with OffsetCommit version 9 or later"
-                    .to_owned(),
-            ))
-        }
         Some(Group::Consumer(group)) => {
             let allowed = group.check_commit(request.member.as_str(), epoch)?;
+            if epoch >= 0 && !request.knows_member_epochs {
+                return Err(GroupError::UnsupportedVersion(
+                    "a member of a consumer group commits with OffsetCommit version 9 or later"
+                        .to_owned(),
+                ));
+            }
             check_held(&allowed, request, topics)
         }
         // An administrator, or a consumer that assigns itself.
