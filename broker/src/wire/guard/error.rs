@@ -33,8 +33,6 @@ pub(crate) enum GuardError {
         size_bytes: usize,
         held_bytes: usize,
     },
-    #[error("{trailing_bytes} bytes follow the end of the request")]
-    Trailing { trailing_bytes: usize },
     #[error(
         "a body of {body_bytes} bytes would decode into {decoded_bytes}, over its limit of {max_bytes}"
     )]

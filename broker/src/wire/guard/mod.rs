@@ -7,7 +7,7 @@
 //!
 //! - every length and count is covered by bytes that are really there,
 //! - null stands only where the schema allows it,
-//! - the body ends exactly where its shape ends, and
+//! - the body holds all that its shape has (more is left unread), and
 //! - what the decoder will build stays below [`decoded_bytes_max`].
 //!
 //! It never allocates, never looks inside strings or opaque bytes (text is the

@@ -26,11 +26,10 @@ pub(super) fn decoded_bytes(api: &Api, version: i16, body: &[u8]) -> Result<usiz
         flexible: api.is_flexible(version),
         decoded_bytes: FRAME_HANDLE_BYTES,
     };
+    // Bytes behind the last field stay unread, here and in the decoder: Kafka
+    // does not look at them either, and librdkafka sends some.
     walk.fields(&api.body)?;
-    match walk.rest.len() {
-        0 => Ok(walk.decoded_bytes),
-        trailing_bytes => Err(GuardError::Trailing { trailing_bytes }),
-    }
+    Ok(walk.decoded_bytes)
 }
 
 struct Walk<'a> {
