@@ -1,1 +1,150 @@
-fn main() {}
+//! The composition root: the only place that links broker, API and push
+//! service together. `cargo run --release` starts all of them.
+
+mod cli;
+mod language;
+mod parts;
+mod text;
+mod tour;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use social_server_push::Console;
+use social_server_push::push_service::{self, PushServiceConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use cli::{BusKind, Cli, Command, PushServiceOptions, RunOptions};
+use language::Language;
+use parts::Plan;
+
+/// How long blocking work that outlives the orderly stop may keep the process.
+const LAST_DEADLINE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(matches!(cli.command, Some(Command::Tour(_))));
+    // Only the tour's HTTP client asks for a process-wide one; whoever was
+    // first is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let language = cli.language.unwrap_or_else(Language::of_environment);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    let done = runtime.block_on(run(cli, language));
+    runtime.shutdown_timeout(LAST_DEADLINE);
+    done.unwrap_or_else(|error| failed(&error))
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli, language: Language) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        None => everything(cli.run, language).await,
+        Some(Command::Tour(options)) => {
+            let report = tour::run(&options, language).await?;
+            Ok(ExitCode::from(u8::from(!report.verdict.is_good())))
+        }
+        Some(Command::PushService(options)) => local_push_service(options).await,
+    }
+}
+
+async fn everything(options: RunOptions, language: Language) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        options.bus == BusKind::Kafka || options.kafka.bootstrap.is_none(),
+        "--bus=local stays inside this process and --bootstrap names a Kafka: give one of them"
+    );
+    let plan = Plan {
+        api: options.listen,
+        push: options.push_listen,
+        broker: options.broker_listen,
+        push_service: options.push_service,
+        data: options.data,
+        bus: options.bus,
+        seed_data: options.seed_data,
+        kafka: &options.kafka,
+        console: Console::stdout(),
+    };
+    let mut stop = Stop::new()?;
+    let parts = tokio::select! {
+        parts = parts::start(plan) => parts?,
+        () = stop.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    for part in &parts.list {
+        eprintln!("{}", text::part(part));
+    }
+    eprintln!(
+        "\n  {} http://{}/docs",
+        language.pick("API를 둘러보세요:", "look around the API:"),
+        parts.api.address
+    );
+    eprintln!(
+        "  {}",
+        language.pick("Ctrl-C로 멈춰요", "Ctrl-C stops everything")
+    );
+    stop.asked().await;
+    eprintln!("\n  {}", language.pick("멈추는 중이에요", "stopping"));
+    let in_order = parts.shutdown().await;
+    Ok(ExitCode::from(u8::from(!in_order)))
+}
+
+async fn local_push_service(options: PushServiceOptions) -> anyhow::Result<ExitCode> {
+    let config = PushServiceConfig {
+        listen: options.listen,
+        data_dir: options.data,
+        ..PushServiceConfig::default()
+    };
+    let mut stop = Stop::new()?;
+    let service = push_service::start(config).await?;
+    println!("http://{}", service.address);
+    stop.asked().await;
+    service.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ctrl-C and SIGTERM, heard from the moment it is made.
+struct Stop {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Stop> {
+        let hear = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Stop {
+            interrupt: hear(SignalKind::interrupt())?,
+            terminate: hear(SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Logs go to standard error; standard output belongs to the seed's lines and
+/// the tour. A tour is quiet unless something is wrong.
+fn start_logging(quiet: bool) {
+    let usual = if quiet {
+        "warn"
+    } else {
+        "warn,social_server_api=info,social_server_push=info"
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
