@@ -122,7 +122,7 @@ impl Node {
                 }
             }
         })?;
-        self.forget_offsets_of(now, doomed.iter().map(|topic| &*topic.name));
+        self.forget_offsets_of(now, doomed);
         Ok(committed)
     }
 

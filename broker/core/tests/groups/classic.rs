@@ -129,7 +129,7 @@ fn a_member_that_does_not_join_again_in_time_is_left_behind() {
     let mut driver = Driver::eager();
     let (leader, follower, generation) = driver.two_members();
     let rejoin = driver.send_join(JoinRequest {
-        member: leader.clone(),
+        member: leader,
         ..join()
     });
     // The follower is alive and does not mind being asked.

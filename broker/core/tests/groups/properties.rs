@@ -268,7 +268,7 @@ impl World {
             {
                 self.clients[index].syncing = None;
                 match result {
-                    Ok(synced) => self.note_assignment(index, generation, synced.assignment),
+                    Ok(synced) => self.note_assignment(index, generation, &synced.assignment),
                     Err(GroupError::UnknownMemberId | GroupError::FencedInstanceId) => {
                         self.clients[index].member = None;
                     }
@@ -282,7 +282,7 @@ impl World {
 
     /// A member is given its own part, of its own generation, and the same one
     /// every time it asks.
-    fn note_assignment(&mut self, client: usize, generation: i32, assignment: Bytes) {
+    fn note_assignment(&mut self, client: usize, generation: i32, assignment: &Bytes) {
         let Some(member) = self.clients[client].member.clone() else {
             return;
         };
@@ -292,7 +292,7 @@ impl World {
         }
         let key = (generation, member);
         if let Some(before) = self.given.insert(key.clone(), assignment.clone()) {
-            assert_eq!(before, assignment, "{key:?} was given two parts");
+            assert_eq!(before, *assignment, "{key:?} was given two parts");
         }
     }
 

@@ -19,6 +19,7 @@ mod topics;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use ottla_core::controller::TopicImage;
 use ottla_core::group::admin::{AdminReply, AdminRequest, ListedGroup};
 use ottla_core::group::{GroupError, GroupId, GroupReply, GroupRequest};
 use ottla_core::ids::{PartitionIndex, TopicId};
@@ -124,14 +125,10 @@ impl Node {
     }
 
     /// Deletes what groups have committed for topics that are gone.
-    pub(crate) fn forget_offsets_of<'a>(
-        self: &Arc<Node>,
-        now: Now,
-        topics: impl Iterator<Item = &'a str> + Clone,
-    ) {
+    pub(crate) fn forget_offsets_of(self: &Arc<Node>, now: Now, topics: &[Arc<TopicImage>]) {
         for shard in self.all_shards() {
-            for topic in topics.clone() {
-                shard.topic_deleted(self, now, topic);
+            for topic in topics {
+                shard.topic_deleted(self, now, &topic.name);
             }
         }
     }
