@@ -67,7 +67,7 @@ impl Failure {
                 format!("{address}가 {timeout_ms}ms 안에 응답하지 않았습니다. Kafka 브로커가 맞는지, 과부하는 아닌지 확인하세요."),
             ),
             ClientError::Refused { code, subject, .. } => match advice(language, *code) {
-                Some(advice) => format!("{error}. {advice}"),
+                Some(advice) => format!("{}. {advice}", error.to_string().trim_end_matches('.')),
                 None => language.pick(format!("{error}"), format!("거절됨: {subject}: {error}")),
             },
             other => other.to_string(),

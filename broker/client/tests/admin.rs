@@ -10,7 +10,7 @@ use ottla_client::admin::{ConfigResource, ConfigSource, NewTopic};
 use ottla_client::{
     ClientError, Committed, OffsetSpec, Producer, ProducerConfig, ProducerRecord, TopicPartition,
 };
-use support::{client, create_topic, eventually, unique};
+use support::{cluster, create_topic, eventually, unique};
 
 fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
     let code = result.unwrap_err().code().unwrap();
@@ -19,7 +19,8 @@ fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
 
 #[tokio::test]
 async fn a_topic_is_created_grown_and_deleted() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let name = unique("topic");
     let new = NewTopic::new(&name)
         .with_partitions(2)
@@ -59,7 +60,8 @@ async fn a_topic_is_created_grown_and_deleted() {
 
 #[tokio::test]
 async fn wrong_topics_are_refused_with_a_sentence() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let too_many = NewTopic::new(unique("rf")).with_replication_factor(3);
     assert_eq!(
         code(client.create_topic(&too_many).await),
@@ -80,7 +82,8 @@ async fn wrong_topics_are_refused_with_a_sentence() {
 
 #[tokio::test]
 async fn a_topics_property_is_set_shown_and_reset() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let name = unique("config");
     let new = NewTopic::new(&name).with_config("retention.ms", "1000");
     client.create_topic(&new).await.unwrap();
@@ -114,7 +117,8 @@ async fn a_topics_property_is_set_shown_and_reset() {
 
 #[tokio::test]
 async fn a_brokers_properties_are_shown() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let node = client.describe_cluster().await.unwrap().brokers[0].id;
     let entries = client
         .describe_configs(&ConfigResource::Broker(node))
@@ -125,7 +129,8 @@ async fn a_brokers_properties_are_shown() {
 
 #[tokio::test]
 async fn the_cluster_names_itself_and_its_brokers() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let cluster = client.describe_cluster().await.unwrap();
     assert!(!cluster.cluster_id.is_empty());
     assert_eq!(cluster.brokers.len(), 1);
@@ -134,9 +139,10 @@ async fn the_cluster_names_itself_and_its_brokers() {
 
 #[tokio::test]
 async fn a_groups_offsets_are_committed_fetched_and_deleted_from_outside() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let (topic, group) = (unique("offsets"), unique("offsets"));
-    create_topic(&client, &topic, 2).await;
+    create_topic(client, &topic, 2).await;
     let partition = TopicPartition::new(&topic, 1);
     let committed = Committed {
         offset: 42,
@@ -162,9 +168,10 @@ async fn a_groups_offsets_are_committed_fetched_and_deleted_from_outside() {
 
 #[tokio::test]
 async fn a_group_is_deleted_and_then_unknown() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let (topic, group) = (unique("delete"), unique("delete"));
-    create_topic(&client, &topic, 1).await;
+    create_topic(client, &topic, 1).await;
     let offsets = BTreeMap::from([(TopicPartition::new(&topic, 0), Committed::at(1))]);
     client.commit_group_offsets(&group, &offsets).await.unwrap();
     client.delete_group(&group).await.unwrap();
@@ -180,9 +187,10 @@ async fn a_group_is_deleted_and_then_unknown() {
 
 #[tokio::test]
 async fn offsets_are_listed_by_place() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("list");
-    create_topic(&client, &topic, 1).await;
+    create_topic(client, &topic, 1).await;
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     for n in 0..3 {
         let mut record = ProducerRecord::new(&topic, "v");

@@ -12,7 +12,7 @@ use ottla_client::{
     Client, ConsumerConfig, ConsumerRecord, GroupConfig, GroupConsumer, GroupProtocol, OffsetSpec,
     Producer, ProducerConfig, ProducerRecord,
 };
-use support::{client, create_topic, unique};
+use support::{cluster, create_topic, unique};
 use tokio::time::{Instant, timeout};
 
 fn protocols() -> Vec<GroupProtocol> {
@@ -94,20 +94,21 @@ async fn settle(first: &mut GroupConsumer, second: &mut GroupConsumer, sizes: (u
 
 #[tokio::test]
 async fn a_member_resumes_where_its_group_committed() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     for protocol in protocols() {
         let (topic, group) = (unique("resume"), unique("resume"));
-        create_topic(&client, &topic, 3).await;
-        produce(&client, &topic, 0, 30).await;
-        let mut consumer = GroupConsumer::new(&client, config(&group, &topic, &protocol));
+        create_topic(client, &topic, 3).await;
+        produce(client, &topic, 0, 30).await;
+        let mut consumer = GroupConsumer::new(client, config(&group, &topic, &protocol));
         let records = read(&mut consumer, 30).await;
         assert_eq!(values(&records), (0..30).collect(), "{protocol:?}");
         assert_eq!(consumer.assignment().len(), 3);
         consumer.commit().await.unwrap();
         consumer.leave().await.unwrap();
 
-        produce(&client, &topic, 30, 3).await;
-        let mut consumer = GroupConsumer::new(&client, config(&group, &topic, &protocol));
+        produce(client, &topic, 30, 3).await;
+        let mut consumer = GroupConsumer::new(client, config(&group, &topic, &protocol));
         let records = read(&mut consumer, 3).await;
         assert_eq!(values(&records), (30..33).collect(), "{protocol:?}");
         consumer.leave().await.unwrap();
@@ -116,14 +117,15 @@ async fn a_member_resumes_where_its_group_committed() {
 
 #[tokio::test]
 async fn two_members_share_the_partitions_and_the_last_one_gets_them_all() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     for protocol in protocols() {
         let (topic, group) = (unique("share"), unique("share"));
-        create_topic(&client, &topic, 3).await;
-        let mut first = GroupConsumer::new(&client, config(&group, &topic, &protocol));
-        let mut second = GroupConsumer::new(&client, config(&group, &topic, &protocol));
+        create_topic(client, &topic, 3).await;
+        let mut first = GroupConsumer::new(client, config(&group, &topic, &protocol));
+        let mut second = GroupConsumer::new(client, config(&group, &topic, &protocol));
         settle(&mut first, &mut second, (1, 2)).await;
-        produce(&client, &topic, 0, 30).await;
+        produce(client, &topic, 0, 30).await;
         let limit = Instant::now() + Duration::from_secs(20);
         let (mut of_first, mut of_second) = (Vec::new(), Vec::new());
         while of_first.len() + of_second.len() < 30 {
@@ -158,18 +160,19 @@ async fn two_members_share_the_partitions_and_the_last_one_gets_them_all() {
 
 #[tokio::test]
 async fn automatic_commits_survive_a_rebalance_without_a_repeated_record() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     for protocol in protocols() {
         let (topic, group) = (unique("auto"), unique("auto"));
-        create_topic(&client, &topic, 3).await;
-        produce(&client, &topic, 0, 30).await;
+        create_topic(client, &topic, 3).await;
+        produce(client, &topic, 0, 30).await;
         let config = GroupConfig {
             auto_commit_interval_ms: Some(60_000),
             ..config(&group, &topic, &protocol)
         };
-        let mut first = GroupConsumer::new(&client, config.clone());
+        let mut first = GroupConsumer::new(client, config.clone());
         read(&mut first, 30).await;
-        let mut second = GroupConsumer::new(&client, config);
+        let mut second = GroupConsumer::new(client, config);
         let limit = Instant::now() + Duration::from_secs(30);
         while second.assignment().is_empty() {
             assert!(Instant::now() < limit, "{protocol:?}");
@@ -187,11 +190,12 @@ async fn automatic_commits_survive_a_rebalance_without_a_repeated_record() {
 
 #[tokio::test]
 async fn a_member_that_was_forgotten_joins_again() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let (topic, group) = (unique("zombie"), unique("zombie"));
-    create_topic(&client, &topic, 3).await;
+    create_topic(client, &topic, 3).await;
     let protocol = GroupProtocol::Classic(vec![Assignor::Range]);
-    let mut consumer = GroupConsumer::new(&client, config(&group, &topic, &protocol));
+    let mut consumer = GroupConsumer::new(client, config(&group, &topic, &protocol));
     while consumer.assignment().is_empty() {
         consumer.poll(Duration::from_millis(100)).await.unwrap();
     }
@@ -205,7 +209,7 @@ async fn a_member_that_was_forgotten_joins_again() {
     );
     let code = zombie.await.unwrap_err().code().unwrap();
     assert_eq!(code.name(), Some("UNKNOWN_MEMBER_ID"));
-    produce(&client, &topic, 0, 3).await;
+    produce(client, &topic, 0, 3).await;
     assert_eq!(read(&mut consumer, 3).await.len(), 3);
     consumer.leave().await.unwrap();
 }

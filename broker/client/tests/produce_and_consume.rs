@@ -12,11 +12,12 @@ use ottla_client::{
     TopicPartition,
 };
 use ottla_core::batch::Codec;
-use support::{client, read, unique};
+use support::{cluster, read, unique};
 
 #[tokio::test]
 async fn records_come_back_as_they_were_sent_with_every_codec() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     for compression in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4] {
         let topic = unique("codec");
         let config = ProducerConfig {
@@ -36,7 +37,7 @@ async fn records_come_back_as_they_were_sent_with_every_codec() {
         tombstone.timestamp_ms = Some(1_700_000_000_000);
         assert_eq!(producer.send(tombstone).await.unwrap().offset, Some(1));
 
-        let records = read(&client, &topic, 0, 2).await;
+        let records = read(client, &topic, 0, 2).await;
         assert_eq!(records[0].value, record.value, "{compression:?}");
         assert_eq!(records[0].key, record.key);
         assert_eq!(records[0].headers, record.headers);
@@ -48,7 +49,8 @@ async fn records_come_back_as_they_were_sent_with_every_codec() {
 
 #[tokio::test]
 async fn a_thousand_records_keep_their_order_and_get_dense_offsets() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("order");
     let config = ProducerConfig {
         batch_bytes_max: 2_000,
@@ -65,7 +67,7 @@ async fn a_thousand_records_keep_their_order_and_get_dense_offsets() {
         .map(|delivery| delivery.unwrap().offset.unwrap())
         .collect();
     assert_eq!(offsets, (0..1_000).collect::<Vec<_>>());
-    for (n, record) in read(&client, &topic, 0, 1_000).await.iter().enumerate() {
+    for (n, record) in read(client, &topic, 0, 1_000).await.iter().enumerate() {
         assert_eq!(
             record.value.as_deref(),
             Some(format!("record {n}").as_bytes())
@@ -75,7 +77,8 @@ async fn a_thousand_records_keep_their_order_and_get_dense_offsets() {
 
 #[tokio::test]
 async fn acks_zero_and_one_reach_the_log_too() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("acks");
     for (acks, offset) in [(Acks::Leader, Some(0)), (Acks::None, None)] {
         let config = ProducerConfig {
@@ -87,12 +90,13 @@ async fn acks_zero_and_one_reach_the_log_too() {
         let record = ProducerRecord::new(&topic, "v").with_partition(0);
         assert_eq!(producer.send(record).await.unwrap().offset, offset);
     }
-    assert_eq!(read(&client, &topic, 0, 2).await.len(), 2);
+    assert_eq!(read(client, &topic, 0, 2).await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_not() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("large");
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     let huge = ProducerRecord::new(&topic, vec![0; 2_000_000]).with_partition(0);
@@ -108,7 +112,8 @@ async fn a_record_that_is_too_large_is_refused_and_the_next_one_is_not() {
 
 #[tokio::test]
 async fn a_consumer_starts_at_an_offset_a_time_or_the_end() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("start");
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     for n in 0..5 {
@@ -124,14 +129,14 @@ async fn a_consumer_starts_at_an_offset_a_time_or_the_end() {
     ];
     for (spec, offset) in starts {
         let from = BTreeMap::from([(partition.clone(), spec)]);
-        let mut consumer = Consumer::assign(&client, ConsumerConfig::default(), from)
+        let mut consumer = Consumer::assign(client, ConsumerConfig::default(), from)
             .await
             .unwrap();
         let records = consumer.poll(Duration::from_secs(10)).await.unwrap();
         assert_eq!(records[0].offset, offset, "{spec:?}");
     }
     let from = BTreeMap::from([(partition.clone(), OffsetSpec::Latest)]);
-    let mut consumer = Consumer::assign(&client, ConsumerConfig::default(), from)
+    let mut consumer = Consumer::assign(client, ConsumerConfig::default(), from)
         .await
         .unwrap();
     let none = consumer.poll(Duration::from_millis(300)).await.unwrap();
@@ -146,7 +151,8 @@ async fn a_consumer_starts_at_an_offset_a_time_or_the_end() {
 
 #[tokio::test]
 async fn a_position_outside_the_log_is_reset_or_refused() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("range");
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     let record = ProducerRecord::new(&topic, "v").with_partition(0);
@@ -157,7 +163,7 @@ async fn a_position_outside_the_log_is_reset_or_refused() {
         offset_reset: Some(OffsetSpec::Earliest),
         ..ConsumerConfig::default()
     };
-    let mut consumer = Consumer::assign(&client, config, from.clone())
+    let mut consumer = Consumer::assign(client, config, from.clone())
         .await
         .unwrap();
     let records = consumer.poll(Duration::from_secs(10)).await.unwrap();
@@ -167,14 +173,15 @@ async fn a_position_outside_the_log_is_reset_or_refused() {
         offset_reset: None,
         ..ConsumerConfig::default()
     };
-    let mut consumer = Consumer::assign(&client, config, from).await.unwrap();
+    let mut consumer = Consumer::assign(client, config, from).await.unwrap();
     let error = consumer.poll(Duration::from_secs(10)).await.unwrap_err();
     assert_eq!(error.code().unwrap().name(), Some("OFFSET_OUT_OF_RANGE"));
 }
 
 #[tokio::test]
 async fn keys_go_where_javas_producer_would_put_them() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("keys");
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     let delivery = producer
@@ -188,7 +195,8 @@ async fn keys_go_where_javas_producer_would_put_them() {
 
 #[tokio::test]
 async fn headers_may_be_null_and_repeat() {
-    let client = client().await;
+    let cluster = cluster().await;
+    let client = &cluster.client;
     let topic = unique("headers");
     let mut producer = Producer::new(client.clone(), ProducerConfig::default()).unwrap();
     let mut record = ProducerRecord::new(&topic, "v").with_partition(0);
@@ -198,5 +206,5 @@ async fn headers_may_be_null_and_repeat() {
     };
     record.headers = vec![header(None), header(Some("")), header(Some("x"))];
     producer.send(record.clone()).await.unwrap();
-    assert_eq!(read(&client, &topic, 0, 1).await[0].headers, record.headers);
+    assert_eq!(read(client, &topic, 0, 1).await[0].headers, record.headers);
 }

@@ -1,20 +1,48 @@
-//! The broker the tests speak to: the one `BOOTSTRAP` names, such as an
-//! Apache Kafka.
+//! The broker the tests speak to: one embedded in the test, or the one that
+//! `BOOTSTRAP` names, such as an Apache Kafka.
 
 #![allow(clippy::unwrap_used, dead_code)]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ottla::Broker;
 use ottla_client::{
     Client, ClientConfig, Consumer, ConsumerConfig, ConsumerRecord, Environment, OffsetSpec,
     TopicPartition,
 };
 
-/// A client of the broker under test.
-pub async fn client() -> Client {
-    let bootstrap = std::env::var("BOOTSTRAP").unwrap();
-    Client::connect(ClientConfig::new(&bootstrap), Environment::system())
+/// A broker for one test, and a client of it.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Reaches it.
+    pub client: Client,
+    /// Stops when the test ends; `None` when it is somebody else's.
+    _broker: Option<Broker>,
+}
+
+/// The broker under test.
+pub async fn cluster() -> Cluster {
+    let (bootstrap, broker) = match std::env::var("BOOTSTRAP") {
+        Ok(bootstrap) => (bootstrap, None),
+        Err(_) => {
+            let broker = Broker::builder()
+                .config("num.partitions", "3")
+                .start()
+                .await
+                .unwrap();
+            (broker.bootstrap_servers(), Some(broker))
+        }
+    };
+    Cluster {
+        client: connect(&bootstrap).await,
+        _broker: broker,
+    }
+}
+
+/// A client of the broker at that address.
+pub async fn connect(bootstrap: &str) -> Client {
+    Client::connect(ClientConfig::new(bootstrap), Environment::system())
         .await
         .unwrap()
 }

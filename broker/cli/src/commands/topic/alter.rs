@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use ottla_client::admin::ConfigResource;
 use serde::Serialize;
 
@@ -20,10 +20,9 @@ Examples:
 /// Arguments of `ottla topic alter`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[group(required = true, multiple = true, id = "change")]
+#[command(group(ArgGroup::new("change").required(true).multiple(true)))]
 pub struct AlterArguments {
     /// The topic
-    #[arg(group = "which")]
     name: String,
     /// How many partitions it shall have; never fewer than now
     #[arg(long, short = 'p', group = "change", value_parser = clap::value_parser!(i32).range(1..))]
