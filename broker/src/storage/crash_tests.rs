@@ -251,6 +251,7 @@ fn after_a_clean_stop_no_byte_of_the_log_is_read_when_nothing_is_to_be_replayed(
 fn the_marker_of_a_clean_stop_is_not_believed_twice() {
     let (disk, _) = stopped(3);
     let mut log = open(&disk, small_segments());
+    assert!(disk.all(super::checkpoint::CLEAN_FILE).is_empty());
     append(&mut log, 2, 1_000, 10).unwrap();
     drop(log);
     assert_eq!(
@@ -270,6 +271,28 @@ fn the_start_of_a_log_does_not_go_back() {
     drop(log);
     let log = open(&disk.after_power_cut(), config());
     assert_eq!((log.log_start(), log.log_end()), (Offset(3), Offset(6)));
+}
+
+#[test]
+fn offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again() {
+    let disk = TestDisk::new();
+    let mut log = open(&disk, config());
+    let first = append(&mut log, 2, 1_000, 10).unwrap();
+    append(&mut log, 2, 1_000, 10).unwrap();
+    log.delete_before(Offset(4)).unwrap();
+    drop(log);
+    let after = disk.after_power_cut();
+    after.write(LOG, &first);
+    let mut log = open(&after, config());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(4), Offset(4)));
+    let next = append(&mut log, 1, 1_000, 10).unwrap();
+    drop(log);
+    // As if the checkpoint had not reached the disk: every byte is checked.
+    let after = after.after_power_cut();
+    super::Disk::remove(&*after, super::checkpoint::SYNCED_FILE).unwrap();
+    let log = open(&after, config());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(4), Offset(5)));
+    assert_eq!(read(&log, 4, 1_000).unwrap(), next);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What a log does when its disk does not do what it should.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use ottla_core::ids::Offset;
@@ -116,6 +115,83 @@ fn what_is_appended_while_a_sync_is_asked_for_shares_it_or_the_next() {
 }
 
 #[test]
+fn what_is_appended_during_a_sync_is_not_taken_for_synced() {
+    let disk = TestDisk::new();
+    let log = Arc::new(Mutex::new(log_on(&disk, LogConfig::default())));
+    let (tell, told) = mpsc::channel();
+    let synced = Box::new(move |outcome| tell.send(outcome).unwrap());
+    log.lock().unwrap().on_synced(synced);
+    append(&mut log.lock().unwrap(), 1, 1_000, 10).unwrap();
+    let appending = Arc::clone(&log);
+    *disk.faults().during_sync.lock().unwrap() = Some(Box::new(move || {
+        append(&mut appending.lock().unwrap(), 1, 1_000, 10).unwrap();
+    }));
+    log.lock().unwrap().request_sync();
+    assert_eq!(told.recv().unwrap().unwrap(), Offset(1));
+    assert_eq!(log.lock().unwrap().synced_end(), Offset(1));
+    log.lock().unwrap().request_sync();
+    assert_eq!(told.recv().unwrap().unwrap(), Offset(2));
+}
+
+#[test]
+fn reads_that_race_with_appends_rolls_and_deletion_see_whole_batches_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let config = LogConfig {
+        segment_bytes: 20_000,
+        retention_bytes: 60_000,
+        file_delete_delay_ms: 0,
+        ..LogConfig::default()
+    };
+    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    let log = Mutex::new(log);
+    let is_over = AtomicBool::new(false);
+    let read_all = |back: i64| {
+        let mut batches_read = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            let (plan, from) = {
+                let log = log.lock().unwrap();
+                let from = Offset(log.log_end().0 - back).max(log.log_start());
+                (
+                    log.plan_read(from, log.log_end(), 5_000, true).unwrap(),
+                    from,
+                )
+            };
+            let bytes = match plan.read() {
+                Ok(records) => records.into_bytes(),
+                Err(StorageError::SegmentGone) => continue,
+                Err(error) => panic!("{error}"),
+            };
+            let mut expected = from;
+            for batch in ottla_core::batch::batches(&bytes) {
+                let (header, batch) = batch.unwrap();
+                assert!(ottla_core::batch::crc::checksum_fits(batch));
+                assert!(header.base_offset <= expected && header.next_offset() > expected);
+                expected = header.next_offset();
+                batches_read += 1;
+            }
+        }
+        batches_read
+    };
+    std::thread::scope(|scope| {
+        let readers = [3, 60, i64::MAX / 2].map(|back| scope.spawn(move || read_all(back)));
+        for number in 0..3_000 {
+            let mut log = log.lock().unwrap();
+            append(&mut log, 1 + number % 3, 1_000, number as usize % 900).unwrap();
+            if number % 50 == 0 {
+                let end = log.log_end();
+                log.expire(1_000, end).unwrap();
+            }
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert!(reader.join().unwrap() > 0);
+        }
+    });
+    assert!(log.lock().unwrap().log_start() > Offset(0));
+}
+
+#[test]
 fn a_second_process_is_refused_and_the_folder_is_free_after_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let first = Storage::open(folder.path()).unwrap();
@@ -176,17 +252,15 @@ fn a_removed_log_is_gone_at_once_and_its_name_can_be_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     let open = |storage: &Arc<Storage>| {
-        Log::open(
-            storage,
-            "topic-0",
-            LogConfig::default(),
-            Offset(0),
-            &mut |_| {},
-        )
-        .unwrap()
+        let config = LogConfig::default();
+        Log::open(storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
     };
     let mut log = open(&storage);
     append(&mut log, 5, 1_000, 10).unwrap();
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    log.request_sync();
+    assert_eq!(told.recv().unwrap().unwrap(), Offset(5));
     let plan = log.plan_read(Offset(0), Offset(5), 10, true).unwrap();
     log.remove().unwrap();
     assert!(plan.read().unwrap().size_bytes() > 0);

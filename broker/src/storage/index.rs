@@ -232,3 +232,61 @@ fn decode_times(file: &[u8]) -> Option<Vec<TimeEntry>> {
     }
     Some(decoded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::batch;
+    use super::*;
+
+    /// What Kafka's `LogSegment` writes for the same batches.
+    #[test]
+    fn entries_are_made_where_kafka_makes_them() {
+        let mut index = SegmentIndex::new(Offset(100));
+        let batches = [
+            (100, 1_000, 0),
+            (102, 3_000, 90),
+            // Exactly the interval is not enough; the largest timestamp stays
+            // with the first batch that has it.
+            (104, 3_000, 150),
+            (106, 2_000, 151),
+            (108, 2_500, 301),
+            (110, 4_000, 302),
+            (112, 5_000, 310),
+        ];
+        for (base, timestamp_ms, position) in batches {
+            index.note(&batch(base, 2, timestamp_ms, 0).0, position, 150);
+        }
+        index.close();
+        let offsets: [[u32; 2]; 2] = [[7, 151], [11, 302]];
+        let offset_file: Vec<u8> = offsets
+            .concat()
+            .iter()
+            .flat_map(|n| n.to_be_bytes())
+            .collect();
+        assert_eq!(index.offset_file(), offset_file);
+        let mut time_file = Vec::new();
+        for (timestamp_ms, relative) in [(3_000u64, 3u32), (4_000, 11), (5_000, 13)] {
+            time_file.extend(timestamp_ms.to_be_bytes());
+            time_file.extend(relative.to_be_bytes());
+        }
+        assert_eq!(index.time_file(), time_file);
+        let read = SegmentIndex::decode(Offset(100), &offset_file, &time_file, 400);
+        assert_eq!(read, Some(index));
+    }
+
+    #[test]
+    fn files_that_cannot_be_an_index_are_refused() {
+        let decode = |offsets: &[u8], times: &[u8]| {
+            SegmentIndex::decode(Offset(0), offsets, times, 100).is_some()
+        };
+        let entry = [0, 0, 0, 5, 0, 0, 0, 50];
+        assert!(decode(&entry, &[]));
+        assert!(!decode(&entry[..7], &[]));
+        assert!(!decode(&[entry, entry].concat(), &[]));
+        assert!(!decode(&[0, 0, 0, 5, 0, 0, 0, 100], &[]));
+        assert!(!decode(&[0x80, 0, 0, 5, 0, 0, 0, 50], &[]));
+        assert!(!decode(&[], &[0; 11]));
+        assert!(!decode(&[], &[0xff; 12]));
+        assert!(!decode(&[], &[[0; 12], [0; 12]].concat()));
+    }
+}

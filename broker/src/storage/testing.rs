@@ -90,14 +90,22 @@ pub(super) struct TestDisk {
 }
 
 /// What goes wrong, as long as it is set.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Faults {
     /// Bytes that may still be written to logs; what is more finds no space.
     pub space_bytes: Mutex<Option<usize>>,
     pub truncate_fails: AtomicBool,
     pub sync_fails: AtomicBool,
+    /// Happens in the middle of the next sync.
+    pub during_sync: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// The most bytes that were asked for at once.
     pub largest_read: AtomicU64,
+}
+
+impl std::fmt::Debug for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "space {:?}", self.space_bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -256,6 +264,10 @@ impl DiskFile for TestFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let during_sync = self.faults.during_sync.lock().unwrap().take();
+        if let Some(happen) = during_sync {
+            happen();
+        }
         match self.faults.sync_fails.load(Ordering::Relaxed) {
             true => Err(io::Error::other("the disk is gone")),
             false => self.file.sync(),
