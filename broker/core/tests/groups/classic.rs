@@ -372,6 +372,27 @@ fn after_a_restart_members_go_on_where_they_were_with_full_sessions() {
 }
 
 #[test]
+fn what_a_member_said_last_is_what_a_restarted_broker_knows() {
+    let mut driver = Driver::eager();
+    let (member, _) = driver.first_member();
+    let again = driver.send_join(JoinRequest {
+        member: member.clone(),
+        protocols: vec![protocol("sticky"), protocol("range")],
+        rebalance_timeout_ms: 5_000,
+        ..join()
+    });
+    let generation = driver.joined(again).generation;
+    driver.send_sync(&member, generation, &[(&member, "everything")]);
+    driver.restart();
+    // It supports the protocol of the last generation, not of the first.
+    let newcomer = driver.send_old_join(JoinRequest {
+        protocols: vec![protocol("sticky")],
+        ..join()
+    });
+    assert!(driver.is_waiting(newcomer));
+}
+
+#[test]
 fn a_generation_that_was_not_assigned_does_not_survive_a_restart() {
     let mut driver = Driver::eager();
     let (leader, follower, generation) = driver.two_members();

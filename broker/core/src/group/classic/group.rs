@@ -276,13 +276,10 @@ impl ClassicGroup {
         self.state_timestamp_ms = metadata.state_timestamp_ms;
         let mut before = std::mem::take(&mut self.members);
         for written in &metadata.members {
-            let member = match before.remove(&written.member) {
-                Some(member) => Member {
-                    assignment: written.assignment.clone(),
-                    ..member
-                },
-                None => loaded_member(metadata, written),
-            };
+            let mut member = loaded_member(metadata, written);
+            if let Some(known) = before.remove(&written.member) {
+                keep_soft_state(&mut member, known);
+            }
             self.members.insert(member);
         }
         self.phase = match std::mem::replace(&mut self.phase, Phase::Empty) {
@@ -468,6 +465,21 @@ impl ClassicGroup {
 /// again, since −1 and below mean "outside the group".
 pub(super) fn next_generation(generation: i32) -> i32 {
     generation.checked_add(1).unwrap_or(0)
+}
+
+/// Of a member that was here before, only what no record says is kept. The
+/// record names one protocol; those the member supports besides are soft state,
+/// and belong to what it says under that one.
+fn keep_soft_state(member: &mut Member, known: Member) {
+    if let [written] = &member.protocols[..]
+        && known.protocols.contains(written)
+    {
+        member.protocols = known.protocols;
+    }
+    member.is_new = known.is_new;
+    member.joining = known.joining;
+    member.syncing = known.syncing;
+    member.session_ends_ms = known.session_ends_ms;
 }
 
 fn loaded_member(metadata: &GroupMetadata, written: &MemberMetadata) -> Member {
