@@ -274,6 +274,22 @@ fn the_start_of_a_log_does_not_go_back() {
 }
 
 #[test]
+fn segments_before_the_start_are_removed_even_if_a_crash_came_in_between() {
+    let (disk, _) = written(small_segments(), 12, true);
+    let after = disk.after_power_cut();
+    let mut log = open(&disk, small_segments());
+    log.delete_before(Offset(24)).unwrap();
+    drop(log);
+    let starts = disk.bytes(super::checkpoint::LOG_START_FILE);
+    after.write(super::checkpoint::LOG_START_FILE, &starts);
+    let mut log = open(&after, small_segments());
+    assert!(after.all(".log").len() > 2);
+    log.expire(0, Offset(24)).unwrap();
+    assert_eq!(log.log_start(), Offset(24));
+    assert_eq!(after.all(".log").len(), 1);
+}
+
+#[test]
 fn offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again() {
     let disk = TestDisk::new();
     let mut log = open(&disk, config());

@@ -50,7 +50,10 @@ impl Log {
             if is_last_and_empty || end > high_watermark {
                 break;
             }
-            if !self.is_too_much(size_bytes) && !self.is_too_old(oldest, wall_ms)? {
+            // A crash may have come between moving the start and removing.
+            let is_before_start = self.segments.len() > 1 && end <= self.log_start;
+            let is_kept = !is_before_start && !self.is_too_much(size_bytes);
+            if is_kept && !self.is_too_old(oldest, wall_ms)? {
                 break;
             }
             if self.segments.len() == 1 {
