@@ -112,3 +112,20 @@ async fn a_refused_join_says_why_in_every_version() {
         assert_eq!(refused.error_code, ResponseError::InvalidGroupId.code());
     }
 }
+
+#[tokio::test]
+async fn an_assignment_too_large_for_a_batch_changes_nothing() {
+    let (_broker, mut client) = started().await;
+    let joined = join(&mut client, 9, "readers");
+    let mut request = sync_request(5, "readers", &joined, &[(&joined.member_id, "")]);
+    request.assignments[0].assignment = vec![7; 2 << 20].into();
+    let refused = client.call(5, &request);
+    let too_large = ResponseError::UnknownServerError.code();
+    assert_eq!(refused.error_code, too_large);
+
+    // The generation still waits for its leader.
+    let request = sync_request(5, "readers", &joined, &[(&joined.member_id, "less")]);
+    let synced = client.call(5, &request);
+    assert_eq!(synced.error_code, 0);
+    assert_eq!(synced.assignment, "less");
+}

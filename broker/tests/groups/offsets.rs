@@ -116,3 +116,24 @@ async fn offsets_are_deleted_one_by_one_and_with_their_topic() {
     assert_eq!(client.call(5, &request).responses[0].error_code, 0);
     assert_eq!(committed(&mut client, "readers"), -1);
 }
+
+#[tokio::test]
+async fn a_commit_too_large_for_a_batch_changes_nothing() {
+    let (_broker, mut client) = started().await;
+    assert_eq!(commit(&mut client, "readers", 1), 0);
+    let mut request = commit_request(9, "readers", 2);
+    let partition = request.topics[0].partitions[0]
+        .clone()
+        .with_committed_metadata(Some(text(&"note".repeat(1_024))));
+    request.topics[0].partitions = vec![partition; 300];
+    let refused = client.call(9, &request);
+    let too_large = ResponseError::InvalidCommitOffsetSize.code();
+    let partitions = &refused.topics[0].partitions;
+    assert_eq!(partitions.len(), 300);
+    assert!(
+        partitions
+            .iter()
+            .all(|outcome| outcome.error_code == too_large)
+    );
+    assert_eq!(committed(&mut client, "readers"), 1);
+}
