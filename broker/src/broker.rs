@@ -294,6 +294,14 @@ impl Broker {
         }
     }
 
+    /// Moves the broker's clock forward: sessions expire and retention is due
+    /// as if `by` had passed, timestamps included. It never goes back.
+    pub fn advance_clock(&self, by: Duration) {
+        let node = &self.running().node;
+        node.clock.advance(by);
+        node.timers.clock_advanced();
+    }
+
     /// The cluster's id.
     pub fn cluster_id(&self) -> &str {
         &self.running().node.cluster_id

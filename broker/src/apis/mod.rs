@@ -179,7 +179,6 @@ pub(crate) fn find(api_key: i16) -> Option<&'static Row> {
 pub(crate) struct RequestContext {
     pub(crate) api_key: i16,
     pub(crate) api_version: i16,
-    pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<StrBytes>,
     /// Who asks.
     pub(crate) peer: SocketAddr,

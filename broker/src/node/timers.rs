@@ -156,7 +156,7 @@ mod tests {
         let (timers, clock) = started();
         let (fired, order) = mpsc::channel();
         let id = timers.schedule(clock.now().monotonic_ms + 10, move || {
-            fired.send(()).unwrap()
+            fired.send(()).unwrap();
         });
         timers.cancel(id);
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -168,7 +168,7 @@ mod tests {
         let (timers, clock) = started();
         let (fired, order) = tokio::sync::oneshot::channel();
         timers.schedule(clock.now().monotonic_ms + 3_600_000, move || {
-            fired.send(()).unwrap()
+            fired.send(()).unwrap();
         });
         tokio::task::yield_now().await;
         clock.advance(Duration::from_secs(3_600));

@@ -29,6 +29,9 @@ use crate::wire::frame::{FrameBuffer, FrameError};
 
 /// Requests decided but not answered; beyond it the connection stops reading.
 const PENDING_MAX: usize = 1_000;
+/// Reply bytes waiting to be written, beyond which no further request is
+/// decided: a burst of large fetches must not fill the memory.
+const HELD_BYTES_MAX: usize = 1 << 20;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -68,6 +71,8 @@ struct Connection<S> {
     local: SocketAddr,
     inbox: FrameBuffer,
     pending: VecDeque<(ReplyTo, Pending)>,
+    /// Bytes of the replies that are ready and stand behind one that is not.
+    held_bytes: usize,
     outbox: Outbox,
 }
 
@@ -90,6 +95,7 @@ where
         local,
         inbox,
         pending,
+        held_bytes: 0,
         outbox,
     }
     .run()
@@ -99,11 +105,12 @@ where
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(&mut self) -> Result<(), ConnectionError> {
         loop {
-            let refused = self.decide_whole_frames().err();
+            let decided = self.decide_whole_frames();
             // What was decided before a broken frame is still answered.
             self.flush().await?;
-            if let Some(error) = refused {
-                return Err(error);
+            let all = decided?;
+            if !all && self.may_decide() {
+                continue;
             }
             if !self.wait().await? {
                 return if self.inbox.is_inside_frame() {
@@ -115,23 +122,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn decide_whole_frames(&mut self) -> Result<(), ConnectionError> {
-        while self.pending.len() < PENDING_MAX {
+    /// Whether one more request's answer may be held in memory.
+    fn may_decide(&self) -> bool {
+        self.pending.len() < PENDING_MAX
+            && self.held_bytes < HELD_BYTES_MAX
+            && self.outbox.len_bytes() < HELD_BYTES_MAX
+    }
+
+    /// Decides what has been read; false when it had to stop before the end.
+    fn decide_whole_frames(&mut self) -> Result<bool, ConnectionError> {
+        while self.may_decide() {
             let Some(frame) = self.inbox.next_frame()? else {
-                return Ok(());
+                return Ok(true);
             };
             let (to, answer) = dispatch(&self.node, self.peer, self.local, frame)?;
             match answer {
                 Answer::Ready(reply) if self.pending.is_empty() => {
                     send(&self.node, &mut self.outbox, to, reply);
                 }
-                Answer::Ready(reply) => self.pending.push_back((to, Pending::Ready(reply))),
+                Answer::Ready(reply) => {
+                    self.held_bytes += reply.len_bytes();
+                    self.pending.push_back((to, Pending::Ready(reply)));
+                }
                 Answer::Later(reply) => self.pending.push_back((to, Pending::Later(reply))),
                 Answer::Nothing => {}
                 Answer::HangUp(reason) => return Err(ConnectionError::Refused(reason)),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn flush(&mut self) -> Result<(), ConnectionError> {
@@ -145,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Waits for bytes or for the first pending reply, whichever comes first.
-    /// False when the peer has closed its side and nothing is owed to it.
+    /// False when the peer has closed its side: it waits for no answer either.
     async fn wait(&mut self) -> Result<bool, ConnectionError> {
         let read = if self.pending.is_empty() {
             let idle = self.node.config.connections_idle_max;
@@ -153,10 +171,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let read = tokio::time::timeout(idle, read).await;
             read.map_err(|_| ConnectionError::Idle)??
         } else {
-            let may_read = self.pending.len() < PENDING_MAX;
+            let may_read = self.may_decide();
             tokio::select! {
                 biased;
-                () = settle_front(&self.node, &mut self.pending, &mut self.outbox) => {
+                settled_bytes = settle_front(&self.node, &mut self.pending, &mut self.outbox) => {
+                    self.held_bytes -= settled_bytes;
                     return Ok(true);
                 }
                 read = self.stream.read_buf(self.inbox.for_reading()), if may_read => read?,
@@ -168,30 +187,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 /// Moves every reply that is ready, from the front on, to the outbox; pending
-/// until there is at least one. Cancel-safe: nothing is taken and not moved.
+/// until there is at least one. Returns the bytes of those that were held.
+/// Cancel-safe: nothing is taken and not moved.
 async fn settle_front(
     node: &Node,
     pending: &mut VecDeque<(ReplyTo, Pending)>,
     outbox: &mut Outbox,
-) {
+) -> usize {
     poll_fn(|task| {
-        let mut moved = false;
+        let (mut moved, mut held_bytes) = (false, 0);
         while let Some((_, front)) = pending.front_mut() {
+            let was_held = matches!(front, Pending::Ready(_));
             let Poll::Ready(reply) = poll_reply(front, task) else {
                 break;
             };
+            if was_held {
+                held_bytes += reply.len_bytes();
+            }
             if let Some((to, _)) = pending.pop_front() {
                 send(node, outbox, to, reply);
             }
             moved = true;
         }
         if moved {
-            Poll::Ready(())
+            Poll::Ready(held_bytes)
         } else {
             Poll::Pending
         }
     })
-    .await;
+    .await
 }
 
 fn send(node: &Node, outbox: &mut Outbox, to: ReplyTo, reply: Reply) {

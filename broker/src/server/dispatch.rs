@@ -65,7 +65,6 @@ fn decide(
     let context = RequestContext {
         api_key: header.api_key,
         api_version: header.api_version,
-        correlation_id: header.correlation_id,
         client_id: header.client_id,
         peer,
         local,

@@ -75,17 +75,17 @@ impl Outbox {
         }
     }
 
+    /// Bytes that still have to be written.
+    pub(super) fn len_bytes(&self) -> usize {
+        self.sealed.iter().map(Bytes::len).sum::<usize>() + self.gathering.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.sealed.is_empty() && self.gathering.is_empty()
     }
 
-    fn len_bytes(&self) -> usize {
-        self.gathering.len() + self.sealed.iter().map(Bytes::len).sum::<usize>()
-    }
-
-    /// Writes all of it. Not cancel-safe: a connection that gives up in the
-    /// middle has to be closed.
-    /// Says how many bytes that were.
+    /// Writes all of it and says how many bytes that were. Not cancel-safe: a
+    /// connection that gives up in the middle has to be closed.
     pub(super) async fn flush<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,

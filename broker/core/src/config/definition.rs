@@ -134,16 +134,17 @@ impl ConfigKind {
 
 fn bounds_problem<N>(value: &str, min: N, max: N) -> Option<String>
 where
-    N: std::str::FromStr + PartialOrd + std::fmt::Display,
+    N: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
 {
     let Ok(number) = value.parse::<N>() else {
         return Some(format!("not a number between {min} and {max}"));
     };
-    if number < min {
-        return Some(format!("value must be at least {min}"));
+    // Inside is what both comparisons say; a NaN is not.
+    match (min <= number, number <= max) {
+        (true, true) => None,
+        (false, _) => Some(format!("value must be at least {min}")),
+        (true, false) => Some(format!("value must be no more than {max}")),
     }
-    // A NaN is neither below nor above; only "not inside" catches it.
-    (!(number <= max)).then(|| format!("value must be no more than {max}"))
 }
 
 fn word_problem(word: &str, valid: &[&str]) -> Option<String> {
@@ -205,7 +206,7 @@ mod tests {
         assert!(problem("retention.ms", "soon").contains("not a number"));
         assert!(problem("cleanup.policy", "delete,shred").contains("must be one of"));
         assert!(problem("cleanup.policy", "").contains("at least one"));
-        assert!(problem("min.cleanable.dirty.ratio", "NaN").contains("no more than"));
+        assert!(problem("min.cleanable.dirty.ratio", "NaN").contains("at least"));
     }
 
     proptest! {

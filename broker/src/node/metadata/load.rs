@@ -1,5 +1,6 @@
 //! Reads the metadata log at start.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use ottla_core::batch::{BATCH_HEADER_BYTES, batches, records};
@@ -52,6 +53,6 @@ fn replay(image: &mut MetadataImage, value: Option<&[u8]>) -> Result<(), Metadat
     Ok(())
 }
 
-fn unreadable(problem: impl ToString) -> MetadataError {
+fn unreadable(problem: impl Display) -> MetadataError {
     MetadataError::Unreadable(problem.to_string())
 }
