@@ -17,8 +17,23 @@ use ottla_client::{
 pub struct Cluster {
     /// Reaches it.
     pub client: Client,
+    /// `host:port`.
+    pub bootstrap: String,
     /// Stops when the test ends; `None` when it is somebody else's.
-    _broker: Option<Broker>,
+    broker: Option<Broker>,
+}
+
+impl Cluster {
+    /// Stops the broker. False when it is somebody else's.
+    pub async fn stop(self) -> bool {
+        match self.broker {
+            Some(broker) => {
+                broker.shutdown().await;
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// The broker under test.
@@ -36,7 +51,8 @@ pub async fn cluster() -> Cluster {
     };
     Cluster {
         client: connect(&bootstrap).await,
-        _broker: broker,
+        bootstrap,
+        broker,
     }
 }
 
