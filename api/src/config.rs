@@ -61,14 +61,14 @@ pub struct Options {
     /// Where to listen
     #[arg(
         long,
-        env = "LISTEN",
+        env = "API_LISTEN",
         default_value = "127.0.0.1:8080",
         value_name = "HOST:PORT"
     )]
     pub listen: SocketAddr,
 
     /// Keep the database in this directory [default: in memory]
-    #[arg(long = "data", env = "DATA_DIR", value_name = "DIR")]
+    #[arg(long = "data", env = "API_DATA", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
     /// Add the users tester00, tester01 and tester02
@@ -78,7 +78,7 @@ pub struct Options {
     /// Let pages of this origin call the API; may be repeated
     #[arg(
         long = "allow-origin",
-        env = "ALLOW_ORIGIN",
+        env = "API_ALLOW_ORIGIN",
         value_delimiter = ',',
         value_parser = origin,
         value_name = "ORIGIN"
@@ -86,13 +86,13 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
 
     /// Send the session cookie over HTTPS only
-    #[arg(long, env = "SECURE_COOKIE")]
+    #[arg(long, env = "API_SECURE_COOKIE")]
     pub secure_cookie: bool,
 
     /// How long a session lasts, in hours
     #[arg(
         long,
-        env = "SESSION_HOURS",
+        env = "API_SESSION_HOURS",
         default_value_t = 168,
         value_parser = clap::value_parser!(u64).range(1..=8760),
         value_name = "HOURS"
@@ -102,7 +102,7 @@ pub struct Options {
     /// How long the push service may take to answer, in milliseconds
     #[arg(
         long,
-        env = "REPLY_TIMEOUT_MS",
+        env = "API_REPLY_TIMEOUT_MS",
         default_value_t = 5000,
         value_parser = clap::value_parser!(u64).range(100..=60_000),
         value_name = "MS"

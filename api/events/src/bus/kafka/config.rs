@@ -151,6 +151,10 @@ impl KafkaConfig {
             .set("auto.commit.interval.ms", "500")
             .set("queued.max.messages.kbytes", "8192")
             .set("fetch.wait.max.ms", "500");
+        if !self.is_consumer_protocol() {
+            // A killed member's partitions wait this long for another; 45 s is the default.
+            config.set("session.timeout.ms", "10000");
+        }
         self.apply(&mut config);
         config
             .set("group.id", group)
@@ -181,6 +185,12 @@ impl KafkaConfig {
         let mut config = ClientConfig::new();
         self.apply(&mut config);
         config
+    }
+
+    /// With KIP-848 the broker sets the session timeout, and librdkafka refuses it of a client.
+    fn is_consumer_protocol(&self) -> bool {
+        let protocol = self.properties.get("group.protocol");
+        protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
     }
 
     fn apply(&self, config: &mut ClientConfig) {
