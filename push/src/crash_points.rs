@@ -13,14 +13,15 @@ use social_events::{
     CommentCreated, CommentId, EmailAddress, Envelope, EventId, PostId, PushOutcome, Subscription,
     SubscriptionId, Timestamp, UserDto, UserId, Writer,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use crate::console::Console;
 use crate::consumers::events;
 use crate::endpoint::{EndpointPolicy, HostRule};
 use crate::keys::{BrowserKeys, encode};
 use crate::metrics::Metrics;
-use crate::pusher::Pusher;
+use crate::pusher::{Pusher, UNFINISHED_EVENTS_MAX};
 use crate::sending::{RetryPolicy, Sender};
 use crate::store::{
     Claimed, NewPush, NewSubscription, PushId, Settlement, SqliteStore, Store, StoreError,
@@ -206,6 +207,8 @@ impl World {
             metrics: Arc::new(Metrics::default()),
             outbox_filled: Notify::new(),
             retry_planned: Notify::new(),
+            unfinished: Arc::new(Semaphore::new(UNFINISHED_EVENTS_MAX)),
+            tasks: TaskTracker::new(),
         });
         let record = Incoming::at(comment().to_record(), 0, 0, Timestamp::now());
         Self {

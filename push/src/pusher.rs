@@ -15,7 +15,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use social_events::{EventId, Subscription, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::console::Console;
 use crate::endpoint::{EndpointPolicy, redacted};
@@ -29,6 +31,10 @@ use crate::text;
 const CONCURRENT_MAX: usize = 32;
 /// How many pushes are taken from the store at once.
 pub(crate) const BATCH: u32 = 256;
+/// How many events are being pushed at the same time, finished or not.
+pub(crate) const UNFINISHED_EVENTS_MAX: usize = 64;
+/// How long an event may keep those behind it.
+const EVENT_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a claim holds: longer than any push takes, its second, smaller form included.
 const LEASE: Duration = Duration::from_mins(2);
 
@@ -44,11 +50,36 @@ pub(crate) struct Pusher {
     pub(crate) outbox_filled: Notify,
     /// A push is to be tried again later.
     pub(crate) retry_planned: Notify,
+    /// Events whose pushes are being tried.
+    pub(crate) unfinished: Arc<Semaphore>,
+    /// Waited for when the service stops.
+    pub(crate) tasks: TaskTracker,
 }
 
 impl Pusher {
+    /// Tries everything of `event` that is due, and waits for it, but not long: behind a service
+    /// that hangs, other people's events would wait too. What is not finished then goes on, and
+    /// the store knows of it.
+    pub(crate) async fn push_event(self: &Arc<Self>, event: EventId) -> Result<(), StoreError> {
+        let permit = Arc::clone(&self.unfinished).acquire_owned().await;
+        let pusher = Arc::clone(self);
+        let pushing = self.tasks.spawn(async move {
+            let pushed = pusher.push_all_of(event).await;
+            drop(permit);
+            pushed
+        });
+        match timeout(EVENT_PATIENCE, pushing).await {
+            Ok(Ok(pushed)) => pushed,
+            Ok(Err(panicked)) => Err(StoreError::Damaged(panicked.to_string())),
+            Err(_) => {
+                tracing::info!(%event, "a push takes long; going on with the next event");
+                Ok(())
+            }
+        }
+    }
+
     /// Tries everything of `event` that is due. What has to wait is left to the retries.
-    pub(crate) async fn push_event(&self, event: EventId) -> Result<(), StoreError> {
+    async fn push_all_of(&self, event: EventId) -> Result<(), StoreError> {
         loop {
             let due = self.store.due_of(event, Timestamp::now(), BATCH).await?;
             if due.is_empty() {
@@ -199,7 +230,8 @@ fn decide(
         Verdict::Transient { .. } if tries >= retry.tries_max => {
             dead("the push service failed at every try")
         }
-        Verdict::Transient { after } => again(after, after.is_some())
+        // An endpoint that hangs would cost every further push its whole time-out.
+        Verdict::Transient { after } => again(after, after.is_some() || attempt.status.is_none())
             .unwrap_or_else(|| dead("the push service was still failing when the push expired")),
     }
 }
@@ -245,7 +277,7 @@ mod tests {
 
     fn decided(verdict: Verdict, tries: u32, expires_ms: i64) -> Settlement {
         let attempt = Attempt {
-            status: None,
+            status: Some(500),
             verdict,
         };
         decide(
@@ -312,6 +344,24 @@ mod tests {
                 endpoint_too: true
             }
         );
+    }
+
+    #[test]
+    fn an_endpoint_that_hangs_rests_with_all_its_pushes() {
+        let verdict = Verdict::Transient { after: None };
+        let attempt = Attempt {
+            status: None,
+            verdict,
+        };
+        let claimed = claimed(0, 9_999_999);
+        let settlement = decide(&attempt, &claimed, &RetryPolicy::default(), NOW, 1.0);
+        assert!(matches!(
+            settlement,
+            Settlement::Later {
+                endpoint_too: true,
+                ..
+            }
+        ));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 use social_events::bus::{BusError, Consumer, ConsumerSettings};
 use social_events::{Bus, topics};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,12 +23,15 @@ use crate::config::Config;
 use crate::consumers::{self, events, requests};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::metrics::Metrics;
-use crate::pusher::Pusher;
+use crate::pusher::{Pusher, UNFINISHED_EVENTS_MAX};
 use crate::sending::Sender;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::transport::{HttpTransport, Transport, TransportError};
 use crate::vapid::{VapidError, VapidKeys, VapidSigner};
 use crate::{relay, retries, web};
+
+/// How often a bus that does not answer is asked again for the topics.
+const TOPICS_AGAIN: Duration = Duration::from_secs(1);
 
 /// Why a push service did not start: one sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +82,9 @@ pub(crate) struct Consumers {
     pub(crate) requests: Consumer,
 }
 
-/// Starts a push service on `bus`. It listens when this returns; it is ready (`/readyz`) when its
-/// consumers have their partitions.
+/// Starts a push service on `bus`. It listens when this returns; it is ready (`/readyz`) when the
+/// bus answers and its consumers have their partitions. A Kafka that is down is no reason not to
+/// start: what must wait is in the database.
 ///
 /// # Errors
 /// When something of it cannot be had, see [`StartError`].
@@ -99,8 +103,8 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let address = listener
         .local_addr()
         .map_err(|cause| not_listening(config.listen, cause))?;
-    bus.ensure_topics(topics::OWNED_BY_PUSH).await?;
 
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let metrics = Arc::new(Metrics::default());
     let pusher = Arc::new(Pusher {
         store: Arc::clone(&store),
@@ -111,6 +115,8 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
         metrics: Arc::clone(&metrics),
         outbox_filled: Notify::new(),
         retry_planned: Notify::new(),
+        unfinished: Arc::new(Semaphore::new(UNFINISHED_EVENTS_MAX)),
+        tasks: tasks.clone(),
     });
     let desk = Arc::new(requests::Desk {
         bus: bus.clone(),
@@ -122,11 +128,9 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     });
     let consumers = Arc::new(consume(&bus, &pusher, &desk, config.ttl)?);
 
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
     tasks.spawn(retries::run(Arc::clone(&pusher), stop.clone()));
     tasks.spawn(retries::housekeeping(Arc::clone(&pusher), stop.clone()));
-    tasks.spawn(relay::run(pusher, bus.clone(), stop.clone()));
+    tasks.spawn(publish(pusher, bus.clone(), stop.clone()));
     let web = web::Web {
         store,
         bus: bus.clone(),
@@ -202,6 +206,28 @@ fn consume(
         requests::handle(Arc::clone(&desk), delivery)
     })?;
     Ok(Consumers { events, requests })
+}
+
+/// Nothing is published before its topic is there: a cluster that creates topics by itself would
+/// make it with another number of partitions.
+async fn publish(pusher: Arc<Pusher>, bus: Bus, stop: CancellationToken) {
+    ensure_topics(&bus, &stop).await;
+    relay::run(pusher, bus, stop).await;
+}
+
+/// Makes sure, as soon as the bus answers, that the topics this service publishes to exist.
+async fn ensure_topics(bus: &Bus, stop: &CancellationToken) {
+    let mut told = false;
+    while let Err(reason) = bus.ensure_topics(topics::OWNED_BY_PUSH).await {
+        if !told {
+            tracing::warn!(%reason, "topics are not there yet");
+            told = true;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TOPICS_AGAIN) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn open_store(data_dir: Option<&DataDir>) -> Result<Arc<dyn Store>, StoreError> {

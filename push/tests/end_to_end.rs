@@ -4,15 +4,11 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use social_events::{UserId, topics};
 use social_server_push::push_service::{Fault, FaultPlan};
-use social_server_push::transport::{
-    Answer, HttpTransport, PushRequest, Transport, TransportError,
-};
+use social_server_push::transport::{HttpTransport, Losing};
 use support::{World, hears_nothing, next};
 
 const AUTHOR: UserId = UserId(1);
@@ -128,31 +124,10 @@ async fn a_hundred_comments_arrive_in_order_and_none_is_missing() {
     }
 }
 
-/// Answers like a push service, and lets one push disappear.
-struct Losing {
-    real: HttpTransport,
-    nth: u32,
-    seen: AtomicU32,
-}
-
-#[async_trait]
-impl Transport for Losing {
-    async fn send(&self, request: &PushRequest) -> Result<Answer, TransportError> {
-        if self.seen.fetch_add(1, Ordering::Relaxed) == self.nth {
-            return Ok(Answer::status(201));
-        }
-        self.real.send(request).await
-    }
-}
-
 #[tokio::test]
 async fn one_lost_push_is_visible_at_the_receiver() {
     let real = HttpTransport::new(Duration::from_secs(5)).unwrap();
-    let losing = Arc::new(Losing {
-        real,
-        nth: 3,
-        seen: AtomicU32::new(0),
-    });
+    let losing = Arc::new(Losing::after(3, real));
     let world = World::with(|config| social_server_push::Config {
         transport: Some(losing),
         ..config
@@ -309,6 +284,33 @@ async fn a_slow_service_is_a_timeout_and_another_try() {
     let event = world.comment(AUTHOR, COMMENTER, "민지").await;
     assert_eq!(next(&mut browser).await["eventId"], event.to_string());
     assert_eq!(world.outcome().await.accepted, 1);
+}
+
+#[tokio::test]
+async fn a_service_that_hangs_does_not_hold_up_other_peoples_pushes() {
+    let mut world = World::new().await;
+    let _stuck = world.browser(AUTHOR).await;
+    let mut others = Vec::new();
+    // So many that one of them shares the first author's partition.
+    for user in 3..9 {
+        others.push((UserId(user), world.browser(UserId(user)).await));
+    }
+    let slow = FaultPlan::times(Fault::Slow, 1);
+    world.browsers.faults.add(FaultPlan {
+        delay_ms: 9_000,
+        ..slow
+    });
+    world.comment(AUTHOR, COMMENTER, "민지").await;
+    world.line().await;
+    let begun = std::time::Instant::now();
+    for (user, _) in &others {
+        world.comment(*user, COMMENTER, "민지").await;
+    }
+    for (_, browser) in &mut others {
+        next(browser).await;
+    }
+    let waited = begun.elapsed();
+    assert!(waited < Duration::from_secs(7), "{waited:?}");
 }
 
 #[tokio::test]

@@ -21,9 +21,15 @@ async fn fetch(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
         format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{header}\r\n");
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    tokio::time::timeout(PATIENCE, socket.read_to_string(&mut answer)).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, socket.read_to_string(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body.to_owned(),
+    )
 }
 
 #[tokio::test]
@@ -33,11 +39,20 @@ async fn health_readiness_and_metrics_are_served() {
     world.comment(UserId(1), UserId(2), "민지").await;
     next(&mut browser).await;
     world.outcome().await;
-    assert_eq!(fetch(world.push.address, "/healthz", "").await, (200, "ok\n".to_owned()));
-    assert_eq!(fetch(world.push.address, "/readyz", "").await, (200, "ready\n".to_owned()));
+    assert_eq!(
+        fetch(world.push.address, "/healthz", "").await,
+        (200, "ok\n".to_owned())
+    );
+    assert_eq!(
+        fetch(world.push.address, "/readyz", "").await,
+        (200, "ready\n".to_owned())
+    );
     let (status, metrics) = fetch(world.push.address, "/metrics", "").await;
     assert_eq!(status, 200);
-    assert!(metrics.contains("push_tries_total{result=\"accepted\"} 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("push_tries_total{result=\"accepted\"} 1\n"),
+        "{metrics}"
+    );
     assert!(metrics.contains("push_requests_total 1\n"), "{metrics}");
     assert_eq!(fetch(world.push.address, "/nothing", "").await.0, 404);
 }
@@ -49,11 +64,18 @@ async fn an_operator_sees_subscriptions_without_what_would_open_them() {
     let (status, body) = fetch(world.push.address, "/admin/subscriptions", "").await;
     assert_eq!(status, 200);
     let subscription = &browser.identity().subscriptions()[0];
-    for secret in [&subscription.endpoint, &subscription.p256dh, &subscription.auth] {
+    for secret in [
+        &subscription.endpoint,
+        &subscription.p256dh,
+        &subscription.auth,
+    ] {
         assert!(!body.contains(secret.as_str()), "{body}");
     }
     let shown: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!((&shown[0]["seq"], &shown[0]["userId"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&shown[0]["seq"], &shown[0]["userId"]),
+        (&1.into(), &1.into())
+    );
     let (status, _) = fetch(world.push.address, "/admin/subscriptions?limit=x", "").await;
     assert_eq!(status, 400);
     let (status, body) = fetch(world.push.address, "/admin/subscriptions?after=1", "").await;
@@ -61,13 +83,20 @@ async fn an_operator_sees_subscriptions_without_what_would_open_them() {
 }
 
 async fn start_in(folder: &Path, config: Config, bus: &Bus) -> Running {
-    let config = Config { data_dir: Some(folder.to_owned()), ..config };
-    social_server_push::start(config, bus.clone()).await.unwrap()
+    let config = Config {
+        data_dir: Some(folder.to_owned()),
+        ..config
+    };
+    social_server_push::start(config, bus.clone())
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
 async fn subscriptions_and_the_key_survive_a_restart_and_what_was_missed_is_pushed() {
-    let browsers = push_service::start(PushServiceConfig::default()).await.unwrap();
+    let browsers = push_service::start(PushServiceConfig::default())
+        .await
+        .unwrap();
     let (folder, bus) = (tempfile::tempdir().unwrap(), Bus::local());
     bus.ensure_topics(topics::OWNED_BY_API).await.unwrap();
     let push = start_in(folder.path(), config(&browsers), &bus).await;
@@ -97,11 +126,25 @@ async fn subscriptions_and_the_key_survive_a_restart_and_what_was_missed_is_push
 async fn a_second_service_in_the_same_directory_and_a_taken_port_are_refused() {
     let (folder, bus) = (tempfile::tempdir().unwrap(), Bus::local());
     let first = start_in(folder.path(), Config::default(), &bus).await;
-    let again = Config { data_dir: Some(folder.path().to_owned()), ..Config::default() };
-    let error = social_server_push::start(again, bus.clone()).await.err().unwrap().to_string();
+    let again = Config {
+        data_dir: Some(folder.path().to_owned()),
+        ..Config::default()
+    };
+    let error = social_server_push::start(again, bus.clone())
+        .await
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("another push service uses"), "{error}");
-    let taken = Config { listen: first.address, ..Config::default() };
-    let error = social_server_push::start(taken, bus).await.err().unwrap().to_string();
+    let taken = Config {
+        listen: first.address,
+        ..Config::default()
+    };
+    let error = social_server_push::start(taken, bus)
+        .await
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains(&first.address.to_string()), "{error}");
 }
 
@@ -120,7 +163,10 @@ fn fails_with(arguments: &[&str], sentence: &str) {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{stderr}");
     assert!(stderr.contains(sentence), "{stderr}");
-    assert!(output.stdout.is_empty(), "stdout belongs to the seed's lines");
+    assert!(
+        output.stdout.is_empty(),
+        "stdout belongs to the seed's lines"
+    );
 }
 
 #[test]
@@ -137,12 +183,18 @@ fn a_directory_that_cannot_be_used_ends_the_binary_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    fails_with(&["--data", file.to_str().unwrap()], "error: cannot use the data directory");
+    fails_with(
+        &["--data", file.to_str().unwrap()],
+        "error: cannot use the data directory",
+    );
 }
 
 #[test]
 fn a_taken_port_ends_the_binary_with_a_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    fails_with(&["--listen", &address], &format!("error: cannot listen on {address}"));
+    fails_with(
+        &["--listen", &address],
+        &format!("error: cannot listen on {address}"),
+    );
 }

@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use social_events::bus::{Delivery, Handled, PublishError};
 use social_events::{
-    Bus, Envelope, Refusal, RefusalReason, Secret, SubscriptionReply, SubscriptionRequest, UserId,
+    Bus, Envelope, Refusal, RefusalReason, Secret, SubscriptionReply, SubscriptionRequest,
+    Timestamp, UserId,
 };
 
 use crate::endpoint::EndpointPolicy;
 use crate::keys::BrowserKeys;
 use crate::metrics::Metrics;
 use crate::store::{NewSubscription, Store, StoreError, Subscribed};
-use social_events::Timestamp;
 
 /// The pause after a reply could not be published.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a reply is published before it is given up.
+const REPLY_TRIES_MAX: u32 = 3;
 
 /// Answers requests.
 pub(crate) struct Desk {
@@ -46,15 +48,15 @@ pub(crate) async fn handle(desk: Arc<Desk>, delivery: Delivery) -> Handled {
     let unanswerable = match record.reply(&Envelope::new(reply, trace)) {
         Ok(reply) => match desk.bus.publish(reply).await {
             Ok(_) => None,
-            Err(PublishError::Refused(_) | PublishError::UnknownTopic(_)) => {
-                Some("the reply topic does not take the reply".to_owned())
-            }
-            Err(error) => {
+            Err(error) if delivery.attempt < REPLY_TRIES_MAX && !is_final(&error) => {
+                let cause = error.to_string();
                 return Handled::Retry {
                     after: PAUSE,
-                    cause: error.to_string(),
+                    cause,
                 };
             }
+            // Whoever asked has given up by now; those behind must not wait as well.
+            Err(error) => Some(error.to_string()),
         },
         Err(error) => Some(error.to_string()),
     };
@@ -62,6 +64,13 @@ pub(crate) async fn handle(desk: Arc<Desk>, delivery: Delivery) -> Handled {
         Some(cause) => Handled::DeadLetter { cause },
         None => Handled::Done,
     }
+}
+
+fn is_final(error: &PublishError) -> bool {
+    matches!(
+        error,
+        PublishError::Refused(_) | PublishError::UnknownTopic(_)
+    )
 }
 
 impl Desk {

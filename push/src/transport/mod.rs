@@ -1,9 +1,10 @@
 //! The seam to push services: one POST out, one answer back.
 //!
-//! Two implementations: [`HttpTransport`] sends, [`Recording`] remembers (for tests). What an
-//! answer means is not decided here.
+//! Two implementations: [`HttpTransport`] sends, [`Recording`] remembers (for tests); [`Losing`]
+//! wraps either. What an answer means is not decided here.
 
 mod http;
+mod losing;
 mod recording;
 mod retry_after;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use self::http::HttpTransport;
+pub use self::losing::Losing;
 pub use self::recording::Recording;
 
 use crate::endpoint::Endpoint;

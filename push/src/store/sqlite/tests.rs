@@ -60,7 +60,12 @@ fn event() -> NewPush {
 
 fn tried(seconds: u64) -> Tried {
     let now = at(seconds);
-    Tried { claimed_at: now, sent_at: now, answered_at: now, status: Some(201) }
+    Tried {
+        claimed_at: now,
+        sent_at: now,
+        answered_at: now,
+        status: Some(201),
+    }
 }
 
 struct Story {
@@ -75,21 +80,35 @@ impl Story {
     }
 
     async fn begin_in(store: SqliteStore) -> Self {
-        let stored = store.subscribe(&device(USER, "phone"), 10, T0).await.unwrap();
-        let Subscribed::Stored(subscription) = stored else { panic!("{stored:?}") };
+        let stored = store
+            .subscribe(&device(USER, "phone"), 10, T0)
+            .await
+            .unwrap();
+        let Subscribed::Stored(subscription) = stored else {
+            panic!("{stored:?}")
+        };
         let event = event();
         store.begin(&event).await.unwrap();
-        let push = PushId { event_id: event.event_id, subscription_id: subscription.seq };
+        let push = PushId {
+            event_id: event.event_id,
+            subscription_id: subscription.seq,
+        };
         Self { store, push }
     }
 
     async fn claim(&self, seconds: u64) -> Option<Claimed> {
         let now = at(seconds);
-        self.store.claim(self.push, now, later(now, LEASE)).await.unwrap()
+        self.store
+            .claim(self.push, now, later(now, LEASE))
+            .await
+            .unwrap()
     }
 
     async fn settle(&self, seconds: u64, settlement: Settlement) {
-        self.store.settle(self.push, &tried(seconds), &settlement).await.unwrap();
+        self.store
+            .settle(self.push, &tried(seconds), &settlement)
+            .await
+            .unwrap();
     }
 
     async fn outbox(&self) -> Vec<Record> {
@@ -124,7 +143,11 @@ async fn a_claim_that_nobody_settles_is_void_after_its_lease() {
 
 #[tokio::test]
 async fn what_is_settled_is_never_claimed_again() {
-    for end in [Settlement::Accepted, Settlement::Gone, Settlement::Dead { cause: "x".into() }] {
+    for end in [
+        Settlement::Accepted,
+        Settlement::Gone,
+        Settlement::Dead { cause: "x".into() },
+    ] {
         let story = Story::begin().await;
         story.claim(0).await.unwrap();
         story.settle(1, end).await;
@@ -148,11 +171,22 @@ async fn whoever_settles_after_the_lease_changes_nothing_any_more() {
 async fn what_is_put_off_is_due_at_its_time_and_counts_its_tries() {
     let story = Story::begin().await;
     assert_eq!(story.claim(0).await.unwrap().tries, 0);
-    story.settle(1, Settlement::Later { at: at(10), endpoint_too: false }).await;
+    story
+        .settle(
+            1,
+            Settlement::Later {
+                at: at(10),
+                endpoint_too: false,
+            },
+        )
+        .await;
     assert_eq!(story.store.next_due().await.unwrap(), Some(at(10)));
     assert!(story.claim(9).await.is_none());
     assert_eq!(story.claim(10).await.unwrap().tries, 1);
-    assert!(story.outbox().await.is_empty(), "an event under way has no outcome yet");
+    assert!(
+        story.outbox().await.is_empty(),
+        "an event under way has no outcome yet"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +195,15 @@ async fn a_throttled_endpoint_rests_for_old_and_new_events() {
     let other = event();
     story.store.begin(&other).await.unwrap();
     story.claim(0).await.unwrap();
-    story.settle(1, Settlement::Later { at: at(30), endpoint_too: true }).await;
+    story
+        .settle(
+            1,
+            Settlement::Later {
+                at: at(30),
+                endpoint_too: true,
+            },
+        )
+        .await;
     story.store.begin(&event()).await.unwrap();
     assert!(story.store.due(at(29), 10).await.unwrap().is_empty());
     assert_eq!(story.store.due(at(30), 10).await.unwrap().len(), 3);
@@ -192,8 +234,18 @@ async fn a_push_for_a_device_that_moved_finds_no_subscription() {
 #[tokio::test]
 async fn the_number_of_a_removed_subscription_is_never_given_again() {
     let story = Story::begin().await;
-    assert!(story.store.unsubscribe(USER, story.push.subscription_id).await.unwrap());
-    story.store.subscribe(&device(USER, "laptop"), 10, at(1)).await.unwrap();
+    assert!(
+        story
+            .store
+            .unsubscribe(USER, story.push.subscription_id)
+            .await
+            .unwrap()
+    );
+    story
+        .store
+        .subscribe(&device(USER, "laptop"), 10, at(1))
+        .await
+        .unwrap();
     assert_eq!(story.claim(2).await.unwrap().subscription, None);
 }
 
@@ -201,15 +253,39 @@ async fn the_number_of_a_removed_subscription_is_never_given_again() {
 async fn a_dead_letter_and_the_outcome_leave_together() {
     let story = Story::begin().await;
     story.claim(0).await.unwrap();
-    story.settle(1, Settlement::Dead { cause: "no answer".to_owned() }).await;
-    let topics: Vec<_> = story.outbox().await.into_iter().map(|record| record.topic).collect();
-    assert_eq!(topics, [topics::dead_letter(topics::COMMENT_CREATED).as_str(), topics::PUSH_OUTCOME]);
+    story
+        .settle(
+            1,
+            Settlement::Dead {
+                cause: "no answer".to_owned(),
+            },
+        )
+        .await;
+    let topics: Vec<_> = story
+        .outbox()
+        .await
+        .into_iter()
+        .map(|record| record.topic)
+        .collect();
+    assert_eq!(
+        topics,
+        [
+            topics::dead_letter(topics::COMMENT_CREATED).as_str(),
+            topics::PUSH_OUTCOME
+        ]
+    );
 }
 
 #[tokio::test]
 async fn an_event_for_nobody_is_settled_at_once() {
     let store = SqliteStore::in_memory().await.unwrap();
-    store.begin(&NewPush { audience: Audience::Nobody, ..event() }).await.unwrap();
+    store
+        .begin(&NewPush {
+            audience: Audience::Nobody,
+            ..event()
+        })
+        .await
+        .unwrap();
     assert_eq!(store.outbox(10).await.unwrap().len(), 1);
 }
 
@@ -218,7 +294,10 @@ async fn whoever_subscribes_after_an_event_gets_nothing_of_its_repeat() {
     let store = SqliteStore::in_memory().await.unwrap();
     let event = event();
     store.begin(&event).await.unwrap();
-    store.subscribe(&device(USER, "late"), 10, at(1)).await.unwrap();
+    store
+        .subscribe(&device(USER, "late"), 10, at(1))
+        .await
+        .unwrap();
     store.begin(&event).await.unwrap();
     assert!(store.due(at(100), 10).await.unwrap().is_empty());
 }
@@ -231,14 +310,24 @@ async fn only_what_was_settled_long_ago_is_forgotten() {
     story.settle(10, Settlement::Accepted).await;
     assert_eq!(story.store.prune(at(10)).await.unwrap(), 0);
     assert_eq!(story.store.prune(at(11)).await.unwrap(), 1);
-    assert_eq!(story.store.due(at(100), 10).await.unwrap().len(), 1, "the other is under way");
+    assert_eq!(
+        story.store.due(at(100), 10).await.unwrap().len(),
+        1,
+        "the other is under way"
+    );
 }
 
 #[tokio::test]
 async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
     let store = SqliteStore::in_memory().await.unwrap();
     for _ in 0..3 {
-        store.begin(&NewPush { audience: Audience::Nobody, ..event() }).await.unwrap();
+        store
+            .begin(&NewPush {
+                audience: Audience::Nobody,
+                ..event()
+            })
+            .await
+            .unwrap();
     }
     let waiting = store.outbox(10).await.unwrap();
     assert!(waiting.is_sorted_by_key(|(seq, _)| *seq));
@@ -250,7 +339,10 @@ async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
 async fn pages_go_through_everybody() {
     let store = SqliteStore::in_memory().await.unwrap();
     for number in 0..5 {
-        store.subscribe(&device(UserId(number), &number.to_string()), 10, T0).await.unwrap();
+        store
+            .subscribe(&device(UserId(number), &number.to_string()), 10, T0)
+            .await
+            .unwrap();
     }
     let first = store.subscriptions(SubscriptionId(0), 3).await.unwrap();
     let rest = store.subscriptions(first[2].seq, 3).await.unwrap();
@@ -263,5 +355,8 @@ async fn a_file_that_is_no_database_is_one_clear_sentence() {
     let path = folder.path().join("push.db");
     std::fs::write(&path, vec![7; 4096]).unwrap();
     let error = SqliteStore::open(&path).await.unwrap_err().to_string();
-    assert!(error.contains("push.db") && error.contains("cannot open"), "{error}");
+    assert!(
+        error.contains("push.db") && error.contains("cannot open"),
+        "{error}"
+    );
 }
