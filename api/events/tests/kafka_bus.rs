@@ -1,10 +1,12 @@
-//! The Kafka bus keeps the promises of the bus, against the Kafka that `BOOTSTRAP` names.
+//! The Kafka bus keeps the promises of the bus: on an embedded broker, or on the Kafka that
+//! `BOOTSTRAP` names. `KAFKA_GROUP_PROTOCOL=consumer` runs the same under KIP-848.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ottla::Broker;
 use social_events::bus::{
     BusError, Consumer, ConsumerSettings, Delivery, Handled, KafkaConfig, PublishError, Record,
     RequestError, TopicsMode,
@@ -22,15 +24,26 @@ const SOON: Duration = Duration::from_secs(30);
 struct Kafka {
     bootstrap: String,
     prefix: String,
+    _embedded: Option<Broker>,
 }
 
 impl Kafka {
-    fn start() -> Option<Self> {
-        let bootstrap = std::env::var("BOOTSTRAP").ok()?;
-        Some(Self {
-            bootstrap,
-            prefix: Uuid::new_v4().to_string(),
-        })
+    async fn start() -> Self {
+        let prefix = Uuid::new_v4().to_string();
+        if let Ok(bootstrap) = std::env::var("BOOTSTRAP") {
+            return Self {
+                bootstrap,
+                prefix,
+                _embedded: None,
+            };
+        }
+        let broker = Broker::builder().config("auto.create.topics.enable", "false");
+        let broker = broker.start().await.unwrap();
+        Self {
+            bootstrap: broker.bootstrap_servers(),
+            prefix,
+            _embedded: Some(broker),
+        }
     }
 
     fn bus(&self) -> Bus {
@@ -86,7 +99,7 @@ async fn next(values: &mut mpsc::UnboundedReceiver<String>) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_is_acknowledged_with_its_place_and_keys_go_where_javas_producer_puts_them() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let topic = kafka.topic("acks").await;
     let (bus, local) = (kafka.bus(), Bus::local());
     local.ensure_topics(&[&topic]).await.unwrap();
@@ -107,7 +120,7 @@ async fn a_record_is_acknowledged_with_its_place_and_keys_go_where_javas_produce
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_group_starts_at_the_beginning_and_goes_on_where_it_was() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let topic = kafka.topic("resume").await;
     let bus = kafka.bus();
     bus.publish(record(&topic, "a", "1")).await.unwrap();
@@ -123,7 +136,7 @@ async fn a_new_group_starts_at_the_beginning_and_goes_on_where_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_goes_to_the_same_partition_of_the_dead_letter_topic() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let topic = kafka.topic("poison").await;
     let bus = kafka.bus();
     let (handled, mut done) = mpsc::unbounded_channel();
@@ -177,7 +190,7 @@ async fn poison_goes_to_the_same_partition_of_the_dead_letter_topic() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_partition_is_paused_and_delays_no_other() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let topic = kafka.topic("slow").await;
     let bus = kafka.bus();
     for number in 0..300 {
@@ -235,7 +248,7 @@ async fn a_slow_partition_is_paused_and_delays_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_a_member_leaves_the_other_takes_its_partitions() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let topic = kafka.topic("members").await;
     let bus = kafka.bus();
     let (one, mut of_one) = reporting(&bus, kafka.settings("g", &[&topic]));
@@ -274,7 +287,7 @@ fn answer(bus: &Bus, settings: ConsumerSettings) -> Consumer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_requesters_each_gets_the_replies_to_its_own_requests() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let (requests, replies) = (kafka.topic("requests").await, kafka.topic("replies").await);
     let buses = [kafka.bus(), kafka.bus()];
     let requesters = buses.each_ref().map(|bus| bus.requester(&replies).unwrap());
@@ -310,7 +323,7 @@ async fn of_two_requesters_each_gets_the_replies_to_its_own_requests() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn required_topics_that_are_missing_are_named() {
-    let Some(kafka) = Kafka::start() else { return };
+    let kafka = Kafka::start().await;
     let mut config = KafkaConfig::new(&kafka.bootstrap);
     config.topics = TopicsMode::Require;
     let missing = kafka.name("missing");
