@@ -414,3 +414,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_removed_before_its_sync_fails_nobody_and_leaves_no_mark_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    // The sync is planned for later, and comes at the latest with the stop.
+    let config = LogConfig {
+        flush_ms: 100_000,
+        ..config()
+    };
+    let open = |storage: &Arc<Storage>| {
+        Log::open(storage, "topic-0", config.clone(), Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut log = open(&storage);
+    append(&mut log, 4, 1_000, 10).unwrap();
+    log.remove().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let storage = Storage::open(folder.path()).unwrap();
+    let mut again = open(&storage);
+    assert_eq!(again.log_end(), Offset(0));
+    append(&mut again, 2, 1_000, 10).unwrap();
+    again.close().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let storage = Storage::open(folder.path()).unwrap();
+    assert_eq!(open(&storage).log_end(), Offset(2));
+}

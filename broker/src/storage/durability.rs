@@ -31,6 +31,8 @@ struct State {
     has_new_files: bool,
     is_queued: bool,
     is_timed: bool,
+    /// The log is gone, and its files are where nobody looks for them.
+    is_removed: bool,
 }
 
 /// What a sync did.
@@ -60,6 +62,7 @@ impl Durability {
                 has_new_files: false,
                 is_queued: false,
                 is_timed: false,
+                is_removed: false,
             }),
             on_synced: OnceLock::new(),
         }
@@ -124,9 +127,38 @@ impl Durability {
         self.state().is_timed = false;
     }
 
-    /// Syncs all that was written before now. What is written meanwhile is left
-    /// to the next sync.
-    pub fn sync(&self, disk: &dyn Disk) -> Result<Synced, StorageError> {
+    /// The log is being removed: nothing of it needs to be durable any more.
+    pub fn removed(&self) {
+        let mut state = self.state();
+        state.is_removed = true;
+        state.dirty.clear();
+        state.has_new_files = false;
+    }
+
+    /// Syncs all that was written before now and, unless the log was removed
+    /// meanwhile, lets `record` keep what that means. What is written meanwhile
+    /// is left to the next sync.
+    ///
+    /// Removal waits for `record`: no mark of the old log can be made after it
+    /// and be taken for one of a new log in the same folder.
+    pub fn sync(
+        &self,
+        disk: &dyn Disk,
+        record: impl FnOnce(&Synced),
+    ) -> Result<Offset, StorageError> {
+        let outcome = self.sync_files(disk);
+        let mut state = self.state();
+        if state.is_removed {
+            // Its files were moved away in the middle of it, perhaps.
+            return Ok(state.synced_end);
+        }
+        let synced = outcome?;
+        state.synced_end = synced.end;
+        record(&synced);
+        Ok(synced.end)
+    }
+
+    fn sync_files(&self, disk: &dyn Disk) -> Result<Synced, StorageError> {
         let (dirty, end, has_new_files) = {
             let mut state = self.state();
             state.is_queued = false;
@@ -146,7 +178,6 @@ impl Durability {
                     .map_err(|error| failed(folder, error))?;
             }
         }
-        self.state().synced_end = end;
         Ok(Synced {
             end,
             completed_segment,

@@ -41,7 +41,7 @@ pub(crate) struct Log {
     pub(super) segments: VecDeque<Arc<Segment>>,
     active: Option<Active>,
     tail: Option<Box<Tail>>,
-    durability: Arc<Durability>,
+    pub(super) durability: Arc<Durability>,
     pub(super) log_start: Offset,
     pub(super) log_end: Offset,
     /// The offset behind the last batch there is: before `log_end` only if

@@ -68,6 +68,7 @@ impl Log {
     /// Removes the log. Its files go later, off this thread.
     pub fn remove(self) -> Result<(), StorageError> {
         let delay = Duration::from_millis(self.config.file_delete_delay_ms);
+        self.durability.removed();
         self.storage.remove_folder(&self.folder, delay)
     }
 

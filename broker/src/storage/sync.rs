@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::durability::Durability;
+use super::durability::{Durability, Synced};
 use super::health::Health;
 use super::marks::Marks;
 use super::{Disk, StorageError};
@@ -145,15 +145,15 @@ impl Shared {
     }
 
     fn sync(&self, log: &Durability) {
-        let synced = self.health.check().and_then(|()| log.sync(&*self.disk));
-        let outcome = match synced {
-            Ok(synced) => {
-                let urgently = synced.completed_segment;
-                self.marks.synced(log.folder(), synced.end, urgently);
-                Ok(synced.end)
-            }
-            Err(failure) => Err(self.health.fail(failure)),
+        let record = |synced: &Synced| {
+            self.marks
+                .synced(log.folder(), synced.end, synced.completed_segment);
         };
+        let synced = self
+            .health
+            .check()
+            .and_then(|()| log.sync(&*self.disk, record));
+        let outcome = synced.map_err(|failure| self.health.fail(failure));
         log.report(outcome);
     }
 
