@@ -80,7 +80,7 @@ async fn everything(options: RunOptions, language: Language) -> anyhow::Result<E
         () = stop.asked() => return Ok(ExitCode::SUCCESS),
     };
     for part in &parts.list {
-        eprintln!("{}", text::part(part));
+        eprintln!("{}", text::part(language, part));
     }
     eprintln!(
         "\n  {} http://{}/docs",

@@ -20,6 +20,9 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a service may take to stop in order.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long librdkafka may take to close its connections.
+const CLIENTS_LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
 /// What to start, and where.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
@@ -35,10 +38,19 @@ pub(crate) struct Plan<'a> {
     pub(crate) console: Console,
 }
 
+/// What runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartKind {
+    Broker,
+    LocalPushService,
+    Push,
+    Api,
+}
+
 /// One part, as it is told to a person.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
-    pub(crate) name: &'static str,
+    pub(crate) kind: PartKind,
     pub(crate) address: String,
     pub(crate) took: Duration,
     /// Of the whole process once the part was up; `None` where the system
@@ -95,9 +107,25 @@ impl Parts {
             push_service.shutdown().await;
         }
         if let Some(broker) = self.broker {
+            wait_for_clients_to_leave(&broker).await;
             broker.shutdown().await;
         }
         push_in_order
+    }
+}
+
+/// The services' clients close on threads of their own; a broker that goes
+/// before them makes each of them complain.
+async fn wait_for_clients_to_leave(broker: &Broker) {
+    let observer = broker.observer();
+    let until = Instant::now() + CLIENTS_LEAVE_WITHIN;
+    let anybody = || {
+        observer
+            .traffic()
+            .is_some_and(|traffic| traffic.connections_open > 0)
+    };
+    while anybody() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -111,7 +139,7 @@ async fn start_broker(plan: &Plan<'_>, list: &mut Vec<Part>) -> anyhow::Result<O
         builder = builder.data_dir(data.join("broker"));
     }
     let broker = builder.start().await.context("the broker did not start")?;
-    list.push(part("broker", broker.bootstrap_servers(), began));
+    list.push(part(PartKind::Broker, broker.bootstrap_servers(), began));
     Ok(Some(broker))
 }
 
@@ -133,7 +161,7 @@ async fn start_push_service(
         .await
         .context("the local push service did not start")?;
     list.push(part(
-        "local push service",
+        PartKind::LocalPushService,
         format!("http://{}", running.address),
         began,
     ));
@@ -191,7 +219,7 @@ async fn start_push(
         .await
         .context("the push service did not start")?;
     list.push(part(
-        "push service",
+        PartKind::Push,
         format!("http://{}", running.address),
         began,
     ));
@@ -213,14 +241,18 @@ async fn start_api(
     let running = social_server_api::start(config, bus)
         .await
         .context("the API did not start")?;
-    list.push(part("API", format!("http://{}", running.address), began));
+    list.push(part(
+        PartKind::Api,
+        format!("http://{}", running.address),
+        began,
+    ));
     Ok(running)
 }
 
-fn part(name: &'static str, address: String, began: Instant) -> Part {
+fn part(kind: PartKind, address: String, began: Instant) -> Part {
     let resident_bytes = memory_stats::memory_stats().map(|stats| stats.physical_mem);
     Part {
-        name,
+        kind,
         address,
         took: began.elapsed(),
         resident_bytes,

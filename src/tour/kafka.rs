@@ -1,6 +1,7 @@
 //! Reads single records from Kafka, where the services say they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,18 +17,19 @@ const POLL: Duration = Duration::from_secs(10);
 /// A record's place: topic, partition, offset.
 pub(super) type Place = (String, i32, i64);
 
-/// A consumer that commits nothing and joins no group.
-pub(super) struct Reader(BaseConsumer);
+/// A consumer that commits nothing and joins no group. Clones share it.
+#[derive(Clone)]
+pub(super) struct Reader(Arc<BaseConsumer>);
 
 impl Reader {
     pub(super) fn new(config: &KafkaConfig) -> anyhow::Result<Reader> {
-        let consumer = config
+        let consumer: BaseConsumer = config
             .client()
             .set("group.id", "tour-reads-without-a-group")
             .set("enable.auto.commit", "false")
             .create()
             .context("cannot make a Kafka client for the tour")?;
-        Ok(Reader(consumer))
+        Ok(Reader(Arc::new(consumer)))
     }
 
     /// The records at `places`. Blocks.

@@ -32,7 +32,7 @@ impl Show {
     pub(super) fn parts(&self, parts: &[Part]) {
         self.line("");
         for part in parts {
-            self.line(&text::part(part));
+            self.line(&text::part(self.language, part));
         }
     }
 
@@ -108,8 +108,8 @@ impl Show {
         if between > 0 {
             let more = self
                 .language
-                .pick("개가 그 사이에 있어요", "more between them");
-            self.detail(&format!("… {between} {more}"));
+                .pick("개가 그 사이에 있어요", " more between them");
+            self.detail(&format!("… {between}{more}"));
         }
         self.step(
             7,

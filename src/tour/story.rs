@@ -101,8 +101,14 @@ pub(super) async fn play(
     step("connect", until, api.connect(&commenter, &author)).await?;
     show.connected(COMMENTER, AUTHOR);
 
+    let reader = Reader::new(&stage.kafka)?;
     let subscribing = subscribe(&stage, &author);
     let (mut browser, subscription) = step("subscribe", until, subscribing).await?;
+    let places = vec![subscription.request.clone(), subscription.reply.clone()];
+    let reading = read(&reader, places);
+    let records = step("read the request and its reply", until, reading).await?;
+    let subscription = subscription.with(&records)?;
+    show.subscription(&subscription);
 
     let contents = "카프카를 직접 만들어 봤어요";
     let post_id = step("post", until, api.post(&author, contents)).await?;
@@ -117,12 +123,8 @@ pub(super) async fn play(
     let settling = settled(&api, &author, post_id, &written);
     let deliveries = step("ask for the outcomes", until, settling).await?;
 
-    let reader = Reader::new(&stage.kafka)?;
-    let places = places(&deliveries, &subscription)?;
-    let reading = tokio::task::spawn_blocking(move || reader.read(&places));
-    let records = step("read the records", until, async { reading.await? }).await?;
-    let subscription = subscription.with(&records)?;
-    show.subscription(&subscription);
+    let places = deliveries.iter().map(place_of).collect::<Result<_, _>>()?;
+    let records = step("read the events", until, read(&reader, places)).await?;
     let comments: Vec<CommentFacts> = deliveries
         .iter()
         .zip(&written)
@@ -314,15 +316,9 @@ fn event_id(delivery: &Value) -> anyhow::Result<String> {
         .context("a delivery has no event id")
 }
 
-/// Every record that the story made, by its place.
-fn places(deliveries: &[Value], subscription: &Subscribed) -> anyhow::Result<Vec<Place>> {
-    let of_subscription = [subscription.request.clone(), subscription.reply.clone()];
-    let of_comments = deliveries.iter().map(place_of);
-    of_subscription
-        .into_iter()
-        .map(Ok)
-        .chain(of_comments)
-        .collect()
+async fn read(reader: &Reader, places: Vec<Place>) -> anyhow::Result<BTreeMap<Place, RecordFacts>> {
+    let reader = reader.clone();
+    tokio::task::spawn_blocking(move || reader.read(&places)).await?
 }
 
 fn place_of(delivery: &Value) -> anyhow::Result<Place> {
