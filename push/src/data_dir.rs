@@ -29,11 +29,12 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Takes `path`, and makes it if it is not there.
+    /// Takes `path` by the file `lock` in it, and makes it if it is not there. Services with locks
+    /// of different names may share a directory.
     ///
     /// # Errors
-    /// When it cannot be used, or another process uses it.
-    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+    /// When it cannot be used, or another process holds the lock.
+    pub fn open(path: &Path, lock: &str) -> Result<Self, DataDirError> {
         let unusable = |cause| DataDirError::Unusable {
             path: path.to_owned(),
             cause,
@@ -48,7 +49,7 @@ impl DataDir {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("push.lock"))
+            .open(path.join(lock))
             .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self {
@@ -75,10 +76,13 @@ mod tests {
     fn a_second_process_is_refused_until_the_first_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("push");
-        let first = DataDir::open(&path).unwrap();
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::InUse(_))));
+        let first = DataDir::open(&path, "lock").unwrap();
+        assert!(matches!(
+            DataDir::open(&path, "lock"),
+            Err(DataDirError::InUse(_))
+        ));
         drop(first);
-        DataDir::open(&path).unwrap();
+        DataDir::open(&path, "lock").unwrap();
     }
 
     #[test]
@@ -86,7 +90,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("push");
         fs::write(&path, "").unwrap();
-        let error = DataDir::open(&path).unwrap_err().to_string();
+        let error = DataDir::open(&path, "lock").unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()), "{error}");
     }
 }

@@ -89,7 +89,7 @@ pub(crate) struct Consumers {
 /// # Errors
 /// When something of it cannot be had, see [`StartError`].
 pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
-    let data_dir = config.data_dir.as_deref().map(DataDir::open).transpose()?;
+    let data_dir = open_data_dir(&config)?;
     let store = open_store(data_dir.as_ref()).await?;
     store
         .release_claims(social_events::Timestamp::now())
@@ -230,9 +230,14 @@ async fn ensure_topics(bus: &Bus, stop: &CancellationToken) {
     }
 }
 
+fn open_data_dir(config: &Config) -> Result<Option<DataDir>, DataDirError> {
+    let open = |path| DataDir::open(path, "social-server-push.lock");
+    config.data_dir.as_deref().map(open).transpose()
+}
+
 async fn open_store(data_dir: Option<&DataDir>) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match data_dir {
-        Some(folder) => Arc::new(SqliteStore::open(&folder.file("push.db")).await?),
+        Some(folder) => Arc::new(SqliteStore::open(&folder.file("social-server-push.db")).await?),
         None => Arc::new(SqliteStore::in_memory().await?),
     })
 }

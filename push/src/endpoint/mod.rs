@@ -49,6 +49,12 @@ impl Endpoint {
         self.url.origin().ascii_serialization()
     }
 
+    /// Whether it is reached by TLS; only an origin the operator allowed may be reached without.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
     /// Through which door a request to it leaves.
     #[must_use]
     pub fn route(&self) -> Route {

@@ -104,7 +104,8 @@ pub async fn start(config: PushServiceConfig) -> Result<LocalPushService, PushSe
     if !config.listen.ip().is_loopback() {
         return Err(PushServiceError::NotLoopback(config.listen));
     }
-    let data_dir = config.data_dir.as_deref().map(DataDir::open).transpose()?;
+    let open = |path| DataDir::open(path, "push-service.lock");
+    let data_dir = config.data_dir.as_deref().map(open).transpose()?;
     let path = data_dir
         .as_ref()
         .map(|folder| folder.file("push-service.db"));

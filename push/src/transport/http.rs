@@ -14,7 +14,8 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::{Answer, PushRequest, Transport, TransportError, retry_after};
-use crate::endpoint::{Route, resolver::PublicAddresses};
+use crate::endpoint::resolver::PublicAddresses;
+use crate::endpoint::{Endpoint, Route};
 
 /// How much of an answer's body is read, so that the connection can be used again, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -23,8 +24,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Sends over HTTP/1.1, with TLS for https.
 #[derive(Debug)]
 pub struct HttpTransport {
-    allowed: Client,
-    /// Made when the first endpoint on the internet appears: it reads the system's certificates.
+    /// To allowed origins, without TLS.
+    plain: Client,
+    /// These two are made when they are first needed: they read the system's certificates.
+    allowed: OnceLock<Client>,
     guarded: OnceLock<Client>,
     timeout: Duration,
 }
@@ -35,30 +38,33 @@ impl HttpTransport {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(timeout: Duration) -> Result<Self, TransportError> {
-        let allowed = builder(timeout).build().map_err(not_built)?;
+        let plain = builder(timeout, RootCertStore::empty()).build();
         Ok(Self {
-            allowed,
+            plain: plain.map_err(not_built)?,
+            allowed: OnceLock::new(),
             guarded: OnceLock::new(),
             timeout,
         })
     }
 
-    fn client(&self, route: Route) -> Result<&Client, TransportError> {
-        match (route, self.guarded.get()) {
-            (Route::Allowed, _) => Ok(&self.allowed),
-            (Route::Guarded, Some(client)) => Ok(client),
-            (Route::Guarded, None) => {
-                let client = guarded(self.timeout).map_err(not_built)?;
-                Ok(self.guarded.get_or_init(|| client))
-            }
+    fn client(&self, endpoint: &Endpoint) -> Result<&Client, TransportError> {
+        let (slot, make): (_, fn(Duration) -> ClientBuilder) = match endpoint.route() {
+            Route::Allowed if !endpoint.is_https() => return Ok(&self.plain),
+            Route::Allowed => (&self.allowed, |timeout| builder(timeout, system_roots())),
+            Route::Guarded => (&self.guarded, guarded),
+        };
+        if let Some(client) = slot.get() {
+            return Ok(client);
         }
+        let client = make(self.timeout).build().map_err(not_built)?;
+        Ok(slot.get_or_init(|| client))
     }
 }
 
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: &PushRequest) -> Result<Answer, TransportError> {
-        let client = self.client(request.endpoint.route())?;
+        let client = self.client(&request.endpoint)?;
         let mut post = client.post(request.endpoint.expose());
         for (name, value) in &request.headers {
             post = post.header(name, value);
@@ -96,28 +102,30 @@ async fn discard_body(mut response: Response) {
     }
 }
 
-fn builder(timeout: Duration) -> ClientBuilder {
+fn builder(timeout: Duration, roots: RootCertStore) -> ClientBuilder {
     Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT.min(timeout))
         .timeout(timeout)
-        .tls_backend_preconfigured(tls(RootCertStore::empty()))
+        .tls_backend_preconfigured(tls(roots))
 }
 
-fn guarded(timeout: Duration) -> reqwest::Result<Client> {
+fn guarded(timeout: Duration) -> ClientBuilder {
+    builder(timeout, system_roots())
+        .https_only(true)
+        .dns_resolver(Arc::new(PublicAddresses))
+}
+
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
         tracing::warn!("this system has no CA certificates: no push service will be trusted");
     }
-    builder(timeout)
-        .https_only(true)
-        .dns_resolver(Arc::new(PublicAddresses))
-        .tls_backend_preconfigured(tls(roots))
-        .build()
+    roots
 }
 
 /// The provider is given here rather than installed for the process: a library must not.
