@@ -106,6 +106,17 @@ fn a_leader_that_comes_back_is_told_to_keep_the_assignment() {
     assert!(!known.contains(&&a));
     let asks = driver.send_sync(&back.member, generation, &[]);
     assert_eq!(driver.synced(asks), "left");
+
+    // It leads under its new id: when it wants to assign anew, all join again.
+    driver.restart();
+    driver.send_join(JoinRequest {
+        member: back.member,
+        ..join_as("a")
+    });
+    assert_eq!(
+        driver.heartbeat(&b, generation),
+        Err(GroupError::RebalanceInProgress)
+    );
 }
 
 #[test]
