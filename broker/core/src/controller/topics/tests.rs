@@ -1,3 +1,5 @@
+//! What is decided about topics: names, partitions, replicas, and what is refused.
+
 use super::*;
 
 const ONE: &[NodeId] = &[NodeId(0)];
