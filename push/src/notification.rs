@@ -20,8 +20,9 @@ pub struct Notification {
     /// The second line; absent in the small form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// Notifications of one tag replace each other on screen. It is the `Topic` header as well
-    /// (RFC 8030, section 5.4), so it has at most 32 characters of base64url.
+    /// The event again, in the 32 characters that the `Topic` header takes (RFC 8030, section
+    /// 5.4): a push that a crash repeats replaces the first one, on its way and on screen, and
+    /// no push replaces that of another event.
     pub tag: String,
     /// Where a click leads, relative to the page's origin.
     pub target: String,
@@ -36,7 +37,7 @@ impl Notification {
         Self {
             title: text::comment_title(commenter),
             body: Some(text::COMMENT_BODY.to_owned()),
-            tag: format!("post-{post}"),
+            tag: tag(event_id),
             target: format!("/posts/{post}"),
             event_id,
         }
@@ -48,7 +49,7 @@ impl Notification {
         Self {
             title: text::join_title(name),
             body: Some(text::JOIN_BODY.to_owned()),
-            tag: format!("join-{user}"),
+            tag: tag(event_id),
             target: format!("/friends/{user}"),
             event_id,
         }
@@ -72,6 +73,10 @@ impl Notification {
     }
 }
 
+fn tag(event: EventId) -> String {
+    event.to_string().replace('-', "")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -82,7 +87,7 @@ mod tests {
     fn its_json_has_exactly_the_documented_fields() {
         let id: EventId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
         let expected = serde_json::json!({
-            "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.", "tag": "post-7",
+            "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.", "tag": "00000000000040008000000000000001",
             "target": "/posts/7", "eventId": "00000000-0000-4000-8000-000000000001"
         });
         let json = Notification::comment(id, PostId(7), "민지").to_json();

@@ -20,8 +20,8 @@ async fn a_comment_reaches_the_authors_browser_word_for_word() {
     let mut browser = world.browser(AUTHOR).await;
     let event = world.comment(AUTHOR, COMMENTER, "민지").await;
     let expected = serde_json::json!({
-        "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.", "tag": "post-7",
-        "target": "/posts/7", "eventId": event
+        "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.",
+        "tag": event.to_string().replace('-', ""), "target": "/posts/7", "eventId": event
     });
     assert_eq!(next(&mut browser).await, expected);
     let endpoint = &browser.identity().subscriptions()[0].endpoint;
@@ -75,7 +75,7 @@ async fn somebody_who_joins_is_announced_to_everybody_else() {
     let mut second = world.browser(UserId(2)).await;
     let event = world.join(UserId(2), "민지").await;
     let expected = serde_json::json!({
-        "title": "민지 Joined!", "body": "Please send welcome message", "tag": "join-2",
+        "title": "민지 Joined!", "body": "Please send welcome message", "tag": event.to_string().replace('-', ""),
         "target": "/friends/2", "eventId": event
     });
     assert_eq!(next(&mut first).await, expected);

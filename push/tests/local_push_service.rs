@@ -45,6 +45,7 @@ impl Sender {
         };
         let mut notification = Notification::comment(EventId::random(), PostId(7), "민지");
         notification.title = text.to_owned();
+        notification.tag = "post-7".to_owned();
         let ttl = Duration::from_secs(ttl_seconds);
         build(
             &self.signer,

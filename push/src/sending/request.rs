@@ -87,7 +87,7 @@ mod tests {
 
         assert_eq!(request.header("TTL"), Some("60"));
         assert_eq!(request.header("Urgency"), Some("normal"));
-        assert_eq!(request.header("Topic"), Some("post-7"));
+        assert_eq!(request.header("Topic"), Some(&*notification.tag));
         assert_eq!(request.header("Content-Encoding"), Some("aes128gcm"));
         assert_eq!(
             request
