@@ -19,6 +19,9 @@ Every verb but `serve` and `log` works against Apache Kafka as well: name it
 with --bootstrap or KAFKA_BOOTSTRAP_SERVERS. Exit codes: 0 done, 1 failed,
 2 wrong usage.";
 
+/// Where help lists what every verb understands.
+const COMMON: &str = "Common options";
+
 /// A small Kafka-compatible broker and the tools to use one
 #[derive(Debug, Parser)]
 #[command(name = "ottla", version, after_help = EXAMPLES, propagate_version = true)]
@@ -28,6 +31,7 @@ pub struct Arguments {
         long,
         short = 'b',
         global = true,
+        help_heading = COMMON,
         value_name = "SERVERS",
         env = "KAFKA_BOOTSTRAP_SERVERS",
         default_value = "127.0.0.1:9092"
@@ -35,11 +39,11 @@ pub struct Arguments {
     pub bootstrap: String,
 
     /// Print JSON instead of text: one document per report or record
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub json: bool,
 
     /// Language of messages [default: from LC_ALL, LC_MESSAGES or LANG]
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, help_heading = COMMON, value_enum)]
     pub lang: Option<Language>,
 
     /// What to do.

@@ -173,7 +173,11 @@ async fn requests_are_sent_ahead_up_to_a_bound_and_answered_in_order() {
     while let Ok(asked) = tokio::time::timeout(Duration::from_millis(50), broker.next()).await {
         arrived.push(asked);
     }
-    assert!((2..=5).contains(&arrived.len()), "{} in flight", arrived.len());
+    assert!(
+        (2..=5).contains(&arrived.len()),
+        "{} in flight",
+        arrived.len()
+    );
     let mut answered = 0;
     while answered < 12 {
         if arrived.is_empty() {
@@ -199,11 +203,27 @@ async fn a_passed_deadline_closes_the_connection_and_fails_what_waits_behind() {
         broker.next().await;
         broker.next().await
     });
-    assert!(matches!(first, Err(ClientError::TimedOut { timeout_ms: 1_000, .. })), "{first:?}");
-    assert!(matches!(second, Err(ClientError::Disconnected { .. })), "{second:?}");
+    assert!(
+        matches!(
+            first,
+            Err(ClientError::TimedOut {
+                timeout_ms: 1_000,
+                ..
+            })
+        ),
+        "{first:?}"
+    );
+    assert!(
+        matches!(second, Err(ClientError::Disconnected { .. })),
+        "{second:?}"
+    );
     assert_eq!(started.elapsed(), Duration::from_secs(1));
     assert!(connection.is_closed());
-    assert_eq!(broker.stream.read(&mut [0]).await.unwrap(), 0, "the stream is closed");
+    assert_eq!(
+        broker.stream.read(&mut [0]).await.unwrap(),
+        0,
+        "the stream is closed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +265,10 @@ async fn bytes_that_answer_nothing_close_the_connection() {
     })
     .await
     .unwrap();
-    assert!(matches!(describe(&connection).await, Err(ClientError::Disconnected { .. })));
+    assert!(matches!(
+        describe(&connection).await,
+        Err(ClientError::Disconnected { .. })
+    ));
 }
 
 #[tokio::test]
@@ -275,7 +298,10 @@ async fn a_count_without_bytes_behind_it_ends_no_process() {
         frame.put_slice(&[0xff, 0xff, 0xff, 0xff, 0x07]); // brokers: 2³¹ - 2 of them
         broker.send(&frame).await;
     });
-    assert!(matches!(answer, Err(ClientError::Malformed { .. })), "{answer:?}");
+    assert!(
+        matches!(answer, Err(ClientError::Malformed { .. })),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use ottla_client::{
     Client, ConsumerConfig, ConsumerRecord, GroupConfig, GroupConsumer, GroupProtocol, OffsetSpec,
     Producer, ProducerConfig, ProducerRecord,
 };
-use support::{cluster, create_topic, unique};
+use support::{cluster, create_topic, session_timeout_ms, unique};
 use tokio::time::{Instant, timeout};
 
 fn protocols() -> Vec<GroupProtocol> {
@@ -27,7 +27,7 @@ fn protocols() -> Vec<GroupProtocol> {
 fn config(group: &str, topic: &str, protocol: &GroupProtocol) -> GroupConfig {
     GroupConfig {
         protocol: protocol.clone(),
-        session_timeout_ms: 6_000,
+        session_timeout_ms: session_timeout_ms(),
         heartbeat_interval_ms: 200,
         auto_commit_interval_ms: None,
         fetch: ConsumerConfig {
@@ -199,7 +199,8 @@ async fn a_member_that_was_forgotten_joins_again() {
     while consumer.assignment().is_empty() {
         consumer.poll(Duration::from_millis(100)).await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(7_000)).await;
+    let session_ms = u64::try_from(session_timeout_ms()).unwrap();
+    tokio::time::sleep(Duration::from_millis(session_ms + 500)).await;
     let zombie = consumer.commit_offsets(
         [(
             ottla_client::TopicPartition::new(&topic, 0),
@@ -212,4 +213,52 @@ async fn a_member_that_was_forgotten_joins_again() {
     produce(client, &topic, 0, 3).await;
     assert_eq!(read(&mut consumer, 3).await.len(), 3);
     consumer.leave().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_static_member_comes_back_to_its_partitions_without_a_rebalance() {
+    let cluster = cluster().await;
+    let client = &cluster.client;
+    for protocol in [
+        GroupProtocol::Classic(vec![Assignor::Range]),
+        GroupProtocol::Consumer(None),
+    ] {
+        let (topic, group) = (unique("static"), unique("static"));
+        create_topic(client, &topic, 3).await;
+        let member = |name: &str| GroupConfig {
+            instance_id: Some(name.to_owned()),
+            session_timeout_ms: 30_000,
+            ..config(&group, &topic, &protocol)
+        };
+        let mut first = GroupConsumer::new(client, member("one"));
+        let mut second = GroupConsumer::new(client, member("two"));
+        settle(&mut first, &mut second, (1, 2)).await;
+        let (held, generation) = (second.assignment().clone(), second.generation());
+        let held_by_first = first.assignment().clone();
+        second.leave().await.unwrap();
+        let mut second = GroupConsumer::new(client, member("two"));
+        let limit = Instant::now() + Duration::from_secs(20);
+        while second.assignment().is_empty() {
+            assert!(Instant::now() < limit, "{protocol:?}");
+            let (a, b) = tokio::join!(
+                first.poll(Duration::from_millis(100)),
+                second.poll(Duration::from_millis(100)),
+            );
+            a.unwrap();
+            b.unwrap();
+            assert_eq!(first.assignment(), &held_by_first, "{protocol:?}");
+        }
+        assert_eq!(second.assignment(), &held, "{protocol:?}");
+        assert_eq!(second.generation(), generation, "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn leaving_before_joining_is_no_error() {
+    let cluster = cluster().await;
+    for protocol in protocols() {
+        let group = unique("never");
+        let consumer = GroupConsumer::new(&cluster.client, config(&group, "t", &protocol));
+        consumer.leave().await.unwrap();
+    }
 }

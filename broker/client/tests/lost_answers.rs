@@ -40,7 +40,8 @@ impl AsyncRead for Fragile {
                 buffer.set_filled(before);
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
-            self.reads_left.store(left.saturating_sub(1), Ordering::Relaxed);
+            self.reads_left
+                .store(left.saturating_sub(1), Ordering::Relaxed);
         }
         polled
     }
@@ -96,7 +97,11 @@ async fn an_idempotent_producer_whose_answer_is_lost_appends_once() {
         // The very next answer is the one to this record.
         reads_left.store(1, Ordering::Relaxed);
         let offset = producer.send(record(n)).await.unwrap().offset;
-        assert_eq!(offset, Some(i64::from(n)), "the retry got the first try's offset");
+        assert_eq!(
+            offset,
+            Some(i64::from(n)),
+            "the retry got the first try's offset"
+        );
     }
     let records = read(&cluster.client, &topic, 0, 10).await;
     let values: Vec<_> = records.iter().map(|r| r.value.clone().unwrap()).collect();

@@ -66,6 +66,7 @@ impl Served {
         let mut child = command
             .args(["--exit-with-stdin"])
             .args(["--set", "group.initial.rebalance.delay.ms=0"])
+            .args(["--set", "group.consumer.assignment.interval.ms=0"])
             .args(["--set", "offsets.topic.num.partitions=1"])
             .args(arguments)
             .stdin(Stdio::piped())

@@ -11,6 +11,7 @@
 
 pub mod assignor;
 mod classic;
+mod config;
 mod modern;
 mod protocol;
 mod step;
@@ -23,11 +24,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use assignor::Assignor;
+pub use config::{GroupConfig, GroupProtocol};
 pub use protocol::{InvalidProtocol, Subscription, parse_assignment};
 
 use crate::client::Client;
 use crate::committed::{self, Committed, Committer};
-use crate::consumer::{ConsumerConfig, Fetcher};
+use crate::consumer::Fetcher;
 use crate::error::ClientError;
 use crate::error_code::ErrorCode;
 use crate::offsets::OffsetSpec;
@@ -37,60 +39,6 @@ use step::{Assignment, Outcome, Parting, Step};
 
 /// How long to wait before asking again when a coordinator could not be asked.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
-
-/// How a group shares its partitions out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GroupProtocol {
-    /// Members elect a leader, which computes the assignment with the first of
-    /// these that everybody offers.
-    Classic(Vec<Assignor>),
-    /// The coordinator computes it (KIP-848), with this assignor of its own or
-    /// its default.
-    Consumer(Option<String>),
-}
-
-/// How a member behaves.
-#[derive(Clone, Debug)]
-pub struct GroupConfig {
-    /// The group's id.
-    pub group: String,
-    /// The topics to read. One that does not exist yet is waited for.
-    pub topics: Vec<String>,
-    /// Which protocol.
-    pub protocol: GroupProtocol,
-    /// The name of a static member, which may restart without a rebalance
-    /// (KIP-345).
-    pub instance_id: Option<String>,
-    /// Classic: how long the group waits for a silent member.
-    pub session_timeout_ms: i32,
-    /// Classic: how often to show life; KIP-848's coordinator says how often.
-    pub heartbeat_interval_ms: u64,
-    /// How long members may take to give partitions up.
-    pub rebalance_timeout_ms: i32,
-    /// Commit what was returned, every so many milliseconds and before
-    /// partitions go; `None` leaves it to the caller.
-    pub auto_commit_interval_ms: Option<u64>,
-    /// How records are fetched, and where to start without a committed offset.
-    pub fetch: ConsumerConfig,
-}
-
-impl GroupConfig {
-    /// A member of a classic group with Kafka's defaults, which commits by
-    /// itself.
-    pub fn new(group: impl Into<String>, topics: &[&str]) -> Self {
-        GroupConfig {
-            group: group.into(),
-            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-            protocol: GroupProtocol::Classic(vec![Assignor::Range, Assignor::CooperativeSticky]),
-            instance_id: None,
-            session_timeout_ms: 45_000,
-            heartbeat_interval_ms: 3_000,
-            rebalance_timeout_ms: 60_000,
-            auto_commit_interval_ms: Some(5_000),
-            fetch: ConsumerConfig::default(),
-        }
-    }
-}
 
 /// A member of a group.
 pub struct GroupConsumer {
@@ -257,7 +205,7 @@ impl GroupConsumer {
     }
 
     /// Commits, if that is automatic, and leaves the group, so that others get
-    /// the partitions at once.
+    /// the partitions at once. A static member goes away without leaving.
     ///
     /// # Errors
     /// When the coordinator cannot be asked; the session then times out.
@@ -272,11 +220,17 @@ impl GroupConsumer {
             }
             _ => Ok(()),
         };
-        if !self.member.member_id.is_empty() {
-            match self.config.protocol {
-                GroupProtocol::Classic(_) => classic::leave(&self.client, &self.member).await?,
-                GroupProtocol::Consumer(_) => modern::leave(&self.client, &self.member).await?,
-            }
+        let left = match self.config.protocol {
+            // A static member's partitions wait for it (KIP-345).
+            GroupProtocol::Classic(_) if self.member.instance_id.is_some() => Ok(()),
+            GroupProtocol::Classic(_) if self.member.member_id.is_empty() => Ok(()),
+            GroupProtocol::Classic(_) => classic::leave(&self.client, &self.member).await,
+            GroupProtocol::Consumer(_) => modern::leave(&self.client, &self.member).await,
+        };
+        match left {
+            // It never joined, or was forgotten: there is nothing to leave.
+            Err(error) if error.code().is_some_and(is_no_member) => {}
+            left => left?,
         }
         committed
     }
@@ -476,6 +430,10 @@ impl GroupConsumer {
             self.fetcher.remove(&partition);
         }
     }
+}
+
+fn is_no_member(code: ErrorCode) -> bool {
+    code == ErrorCode::UNKNOWN_MEMBER_ID || code == ErrorCode::GROUP_ID_NOT_FOUND
 }
 
 /// Completes with the step's outcome; never when there is none.

@@ -63,6 +63,14 @@ pub async fn connect(bootstrap: &str) -> Client {
         .unwrap()
 }
 
+/// The shortest session the broker under test allows, in milliseconds.
+pub fn session_timeout_ms() -> i32 {
+    match std::env::var("BOOTSTRAP") {
+        Ok(_) => 6_000,
+        Err(_) => 600,
+    }
+}
+
 /// A topic or group name no other test and no other run uses.
 pub fn unique(name: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
