@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::subscription::Roster;
-use super::{
-    ConsumerGroup, ConsumerTimer, Heartbeat, HeartbeatReply, STATIC_LEAVE_EPOCH, cancel_timer,
-    cancel_timers,
-};
+use super::timers::{cancel_timer, cancel_timers};
+use super::{ConsumerGroup, ConsumerTimer, Heartbeat, HeartbeatReply, STATIC_LEAVE_EPOCH};
 use crate::group::record::consumer::{ConsumerChange, ConsumerRecord, GroupMetadata};
 use crate::group::{
     GroupDecision, GroupError, GroupId, GroupRecord, InstanceId, MemberId, TopicsView,

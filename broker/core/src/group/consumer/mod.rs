@@ -5,10 +5,10 @@
 //! one target assignment to the next, by giving up before it takes.
 //!
 //! ```text
-//!  heartbeat ─► seat        who is this, may it speak            heartbeat.rs
-//!            ─► metadata    what changed in its subscription     member.rs · regex.rs
-//!            ─► group epoch does the group need a new target     subscription.rs
-//!            ─► target      the assignor's answer                subscription.rs · ../assignor
+//!  heartbeat ─► seat        who is this, may it speak            seat.rs
+//!            ─► metadata    what changed in its subscription     heartbeat.rs · regex.rs
+//!            ─► group epoch does the group need a new target     renewal.rs · subscription.rs
+//!            ─► target      the assignor's answer                renewal.rs · ../assignor
 //!            ─► reconcile   this member's next step              reconcile.rs
 //! ```
 //!
@@ -27,8 +27,11 @@ mod metadata_hash;
 mod owned_partitions;
 mod reconcile;
 mod regex;
+mod renewal;
 mod request;
+mod seat;
 mod subscription;
+mod timers;
 mod validate;
 
 pub use commit::CommitCheck;
@@ -44,12 +47,13 @@ pub use request::{
     ConsumerEvent, ConsumerReply, ConsumerRequest, ConsumerTimer, Heartbeat, HeartbeatReply,
     ResolvedRegex,
 };
+pub(super) use timers::fire;
 
 use super::record::ClassicRecord;
 use super::shard::Group;
 use super::{
     GroupDecision, GroupEffect, GroupError, GroupId, GroupRecord, GroupReply, GroupShard,
-    GroupTimer, MemberId, SoftEvent, TopicsView, answer,
+    SoftEvent, TopicsView, answer,
 };
 use crate::decision::RequestToken;
 use crate::time::Now;
@@ -140,63 +144,9 @@ fn not_a_consumer_group(id: &GroupId) -> GroupError {
     ))
 }
 
-/// Decides what a timer of a KIP-848 group leads to: the member is put out of
-/// its group, unless it has been heard of since.
-pub(super) fn fire(
-    shard: &GroupShard,
-    now: Now,
-    timer: &ConsumerTimer,
-    topics: &dyn TopicsView,
-) -> GroupDecision {
-    let (group, member) = match timer {
-        ConsumerTimer::Session { group, member } | ConsumerTimer::Rebalance { group, member } => {
-            (group, member)
-        }
-    };
-    let Ok(group) = existing(shard, group) else {
-        return GroupDecision::default();
-    };
-    let Some(current) = group.members.get(member).map(|member| &member.assignment) else {
-        return GroupDecision::default();
-    };
-    let deadline_ms = match timer {
-        ConsumerTimer::Session { .. } => group.soft.session_deadlines_ms.get(member),
-        // It has given up what it had to; there is nothing to wait for.
-        ConsumerTimer::Rebalance { .. } if current.pending_revocation.is_empty() => {
-            return GroupDecision::default();
-        }
-        ConsumerTimer::Rebalance { .. } => group.soft.rebalance_deadlines_ms.get(member),
-    };
-    match deadline_ms {
-        Some(deadline_ms) if now.monotonic_ms < *deadline_ms => {
-            GroupDecision::of_effects(vec![GroupEffect::SetTimer {
-                timer: GroupTimer::Consumer(timer.clone()),
-                at_monotonic_ms: *deadline_ms,
-            }])
-        }
-        _ => leave::fence(group, member, topics),
-    }
-}
-
 /// An effect that changes soft state.
 fn observe(event: ConsumerEvent) -> GroupEffect {
     GroupEffect::Observe(SoftEvent::Consumer(event))
-}
-
-/// Effects that forget the timers of a member.
-fn cancel_timers(group: &GroupId, member: &MemberId) -> [GroupEffect; 2] {
-    let (group, member) = (group.clone(), member.clone());
-    let session = ConsumerTimer::Session {
-        group: group.clone(),
-        member: member.clone(),
-    };
-    [session, ConsumerTimer::Rebalance { group, member }].map(cancel_timer)
-}
-
-fn cancel_timer(timer: ConsumerTimer) -> GroupEffect {
-    GroupEffect::CancelTimer {
-        timer: GroupTimer::Consumer(timer),
-    }
 }
 
 #[cfg(test)]

@@ -161,8 +161,7 @@ impl Client {
     }
 
     fn gives_up(&self) -> Vec<(TopicId, PartitionIndex)> {
-        let unwanted =
-            |(topic, partition): &(_, _)| !self.told.contains(*topic, *partition);
+        let unwanted = |(topic, partition): &(_, _)| !self.told.contains(*topic, *partition);
         self.owned.iter().filter(unwanted).collect()
     }
 
