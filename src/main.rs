@@ -52,7 +52,7 @@ async fn run(cli: Cli, language: Language) -> anyhow::Result<ExitCode> {
         None => everything(cli.run, language).await,
         Some(Command::Tour(options)) => {
             let report = tour::run(&options, language).await?;
-            Ok(ExitCode::from(u8::from(!report.verdict.is_good())))
+            Ok(ExitCode::from(report.verdict.exit_status()))
         }
         Some(Command::PushService(options)) => local_push_service(options).await,
     }
@@ -73,6 +73,7 @@ async fn everything(options: RunOptions, language: Language) -> anyhow::Result<E
         seed_data: options.seed_data,
         kafka: &options.kafka,
         console: Console::stdout(),
+        transport: None,
     };
     let mut stop = Stop::new()?;
     let parts = tokio::select! {

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -11,6 +12,7 @@ use social_events::Bus;
 use social_server_push::Console;
 use social_server_push::endpoint::{EndpointPolicy, HostRule};
 use social_server_push::push_service::{self, LocalPushService, PushServiceConfig};
+use social_server_push::transport::Transport;
 
 use crate::cli::{BusKind, ForeignKafka};
 
@@ -24,7 +26,6 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const CLIENTS_LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// What to start, and where.
-#[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) api: SocketAddr,
     pub(crate) push: SocketAddr,
@@ -36,6 +37,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) kafka: &'a ForeignKafka,
     /// Where the push service prints the seed's lines.
     pub(crate) console: Console,
+    /// How pushes leave; over HTTP when `None`.
+    pub(crate) transport: Option<Arc<dyn Transport>>,
 }
 
 /// What runs.
@@ -213,6 +216,7 @@ async fn start_push(
         data_dir: plan.data.as_ref().map(|data| data.join("push")),
         endpoints,
         console: plan.console.clone(),
+        transport: plan.transport.clone(),
         ..social_server_push::Config::default()
     };
     let running = social_server_push::start(config, bus)

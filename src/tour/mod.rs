@@ -19,10 +19,12 @@ mod story;
 mod verdict;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use social_server_push::Console;
+use social_server_push::transport::Transport;
 
 use crate::cli::{BusKind, TourOptions};
 use crate::language::Language;
@@ -44,7 +46,7 @@ pub(crate) async fn run(options: &TourOptions, language: Language) -> anyhow::Re
             let stage = Stage::of_running_services(options, api)?;
             story::play(stage, options.comments, &show, DEADLINE).await?
         }
-        None => in_this_process(options, &show).await?,
+        None => in_this_process(options, &show, None).await?,
     };
     show.verdict(&report.verdict);
     if let Some(file) = &options.json {
@@ -60,8 +62,13 @@ fn writes_json_to_stdout(options: &TourOptions) -> bool {
         .is_some_and(|file| file == Path::new("-"))
 }
 
-/// Starts everything on free ports, plays, and stops everything.
-async fn in_this_process(options: &TourOptions, show: &Show) -> anyhow::Result<Report> {
+/// Starts everything on free ports, plays, and stops everything. Pushes leave
+/// by `transport`, or over HTTP.
+async fn in_this_process(
+    options: &TourOptions,
+    show: &Show,
+    transport: Option<Arc<dyn Transport>>,
+) -> anyhow::Result<Report> {
     let console = Console::silent();
     let lines = console.observe();
     let free = "127.0.0.1:0".parse().context("it is an address")?;
@@ -75,6 +82,7 @@ async fn in_this_process(options: &TourOptions, show: &Show) -> anyhow::Result<R
         seed_data: false,
         kafka: &options.kafka,
         console,
+        transport,
     };
     let parts = parts::start(plan).await?;
     show.parts(&parts.list);
@@ -101,3 +109,6 @@ fn write_json(report: &Report, file: &Path) -> anyhow::Result<()> {
     std::fs::write(file, json + "\n")
         .with_context(|| format!("cannot write the report to {}", file.display()))
 }
+
+#[cfg(test)]
+mod tests;

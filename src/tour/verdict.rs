@@ -53,6 +53,13 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// What the process ends with: 0 if all is well.
+    pub(crate) fn exit_status(&self) -> u8 {
+        u8::from(!self.is_good())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
