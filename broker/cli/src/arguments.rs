@@ -1,8 +1,11 @@
 //! The command line: what every verb has, and the list of verbs.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{cluster, consume, group, log, produce, serve, topic};
+use crate::korean;
 use crate::language::Language;
 use crate::output::Output;
 
@@ -77,18 +80,44 @@ pub enum Verb {
 impl Arguments {
     /// Parses the process's arguments; wrong ones end it with exit code 2.
     pub fn read() -> Arguments {
-        Arguments::parse()
+        let words: Vec<_> = std::env::args_os().collect();
+        let command = match language_of_help(&words) {
+            Language::Ko => korean::translate(Arguments::command()),
+            Language::En => Arguments::command(),
+        };
+        let matches = command.get_matches_from(words);
+        Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
     /// How to speak.
     pub fn output(&self) -> Output {
         Output {
             json: self.json,
-            language: self
-                .lang
-                .unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())),
+            language: self.lang.unwrap_or_else(language_of_environment),
         }
     }
+}
+
+fn language_of_environment() -> Language {
+    Language::of_environment(|name| std::env::var(name).ok())
+}
+
+/// Help is asked for before the arguments are parsed, so `--lang` is looked
+/// for by hand.
+fn language_of_help(words: &[OsString]) -> Language {
+    let mut said = None;
+    for (place, word) in words.iter().enumerate() {
+        let word = word.to_string_lossy();
+        let value = match word.strip_prefix("--lang") {
+            Some("") => words.get(place + 1).map(|next| next.to_string_lossy()),
+            Some(rest) => rest.strip_prefix('=').map(Into::into),
+            None => None,
+        };
+        said = value
+            .and_then(|value| Language::from_str(&value, true).ok())
+            .or(said);
+    }
+    said.unwrap_or_else(language_of_environment)
 }
 
 /// Parses `name=value`, as in `--set log.retention.ms=1000`.
@@ -103,7 +132,6 @@ pub fn name_and_value(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
     use proptest::prelude::*;
 
     use super::*;
@@ -111,6 +139,17 @@ mod tests {
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_in_the_language_asked_for_last() {
+        let of = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            language_of_help(&words)
+        };
+        assert_eq!(of(&["ottla", "--lang", "ko", "--help"]), Language::Ko);
+        assert_eq!(of(&["ottla", "serve", "--lang=ko"]), Language::Ko);
+        assert_eq!(of(&["ottla", "--lang=ko", "--lang", "en"]), Language::En);
     }
 
     proptest! {

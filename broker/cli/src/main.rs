@@ -4,6 +4,7 @@ mod arguments;
 mod bootstrap;
 mod commands;
 mod failure;
+mod korean;
 mod language;
 mod output;
 mod stop;
