@@ -36,6 +36,8 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+#[cfg(test)]
+mod protocol_support;
 mod routing;
 mod sync_group;
 
