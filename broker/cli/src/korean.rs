@@ -214,7 +214,7 @@ region(키가 시작하는 도·시 이름).",
     (
         "produce",
         "null_values",
-        "빈 값은 null로 보내기. 압축 토픽에서는 삭제 표시",
+        "빈 값은 null로 보내기. 컴팩션 토픽에서는 삭제 표시",
     ),
     ("produce", "acks", "기다릴 확인: 0, 1, all"),
     ("produce", "compression", "압축: none, gzip, snappy, lz4"),

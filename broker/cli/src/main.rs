@@ -16,8 +16,8 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let arguments = Arguments::read();
     let output = arguments.output();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // The broker brings threads of its own; a verb needs no more than this one.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ran = match runtime {
