@@ -91,23 +91,15 @@ impl Client {
             )?;
         }
         let leads = |topic: &Topic| topic.partitions.iter().all(|p| p.leader.is_some());
-        let mut backoff = self.backoff();
-        loop {
-            let metadata = self.refresh(&[&topic.name], false).await?;
-            let made = metadata.topics.get(&topic.name);
-            if let Some(made) = made.filter(|made| leads(made)) {
-                return Ok(made.clone());
-            }
-            if !backoff.pause().await {
-                return Err(ClientError::NoLeader {
-                    topic: topic.name.clone(),
-                    partition: 0,
-                });
-            }
-        }
+        self.topic_becomes(&topic.name, |seen| seen.is_some_and(leads))
+            .await?
+            .ok_or_else(|| ClientError::NoLeader {
+                topic: topic.name.clone(),
+                partition: 0,
+            })
     }
 
-    /// Deletes a topic and its records.
+    /// Deletes a topic and its records, and waits until it is gone.
     ///
     /// # Errors
     /// The broker's refusal, such as UNKNOWN_TOPIC_OR_PARTITION.
@@ -129,12 +121,12 @@ impl Client {
                 deleted.error_message.as_deref(),
             )?;
         }
-        self.refresh(&[name], false).await?;
+        self.topic_becomes(name, |seen| seen.is_none()).await?;
         Ok(())
     }
 
-    /// Gives a topic more partitions, `count` in all. Keys move to other
-    /// partitions by that; it cannot be undone.
+    /// Gives a topic more partitions, `count` in all, and waits until they are
+    /// there. Keys move to other partitions by that; it cannot be undone.
     ///
     /// # Errors
     /// The broker's refusal, such as INVALID_PARTITIONS for fewer than before.
@@ -154,7 +146,27 @@ impl Client {
                 grown.error_message.as_deref(),
             )?;
         }
-        self.refresh(&[name], false).await?;
+        let has_grown = |topic: &Topic| topic.partition_count() >= count;
+        self.topic_becomes(name, |seen| seen.is_some_and(has_grown))
+            .await?;
         Ok(())
+    }
+
+    /// Asks for the topic until it is as the controller has decided: brokers
+    /// hear of a change a moment later. Gives up after the client's retry
+    /// timeout, with what was seen last.
+    async fn topic_becomes(
+        &self,
+        name: &str,
+        fits: impl Fn(Option<&Topic>) -> bool,
+    ) -> Result<Option<Topic>, ClientError> {
+        let mut backoff = self.backoff();
+        loop {
+            let metadata = self.refresh(&[name], false).await?;
+            let seen = metadata.topics.get(name);
+            if fits(seen) || !backoff.pause().await {
+                return Ok(seen.cloned());
+            }
+        }
     }
 }

@@ -48,13 +48,6 @@ impl ApiVersionRanges {
         self.ranges.contains_key(&api_key)
     }
 
-    /// Every API with its lowest and highest version, in order of key.
-    pub fn iter(&self) -> impl Iterator<Item = (i16, i16, i16)> + '_ {
-        self.ranges
-            .iter()
-            .map(|(key, range)| (*key, range.min, range.max))
-    }
-
     /// The highest version of `R` that both sides speak. The schema crate knows
     /// some requests in newer versions than their answers: both must fit.
     pub(super) fn highest_common<R: Request>(&self) -> Option<i16> {
