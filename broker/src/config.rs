@@ -138,7 +138,7 @@ pub fn parse_properties(file: &str, text: &str) -> Result<Vec<(String, String)>,
 }
 
 fn nearest_name(name: &str) -> Option<&'static str> {
-    let similarity = |known: &str| strsim::jaro_winkler(known, name);
+    let similarity = |known: &str| strsim::normalized_damerau_levenshtein(known, name);
     let nearest = BROKER_CONFIGS
         .iter()
         .map(|definition| definition.name)
@@ -180,9 +180,10 @@ fn listener(properties: &BrokerConfigs) -> Result<SocketAddr, InvalidConfig> {
     let wrong = || InvalidConfig::Address {
         property: "listeners",
         value: value.clone(),
-        expected: "one PLAINTEXT://host:port",
+        expected: "a list with one PLAINTEXT://host:port",
     };
-    let (host, port) = plaintext(&value).ok_or_else(wrong)?;
+    // A Kafka in KRaft mode has a controller's listener beside it.
+    let (host, port) = value.split(',').find_map(plaintext).ok_or_else(wrong)?;
     let host = if host.is_empty() {
         "0.0.0.0".to_owned()
     } else {
@@ -253,10 +254,15 @@ mod tests {
     fn a_kafka_configuration_is_understood() {
         let config = config(&[
             ("node.id", "7"),
-            ("listeners", "PLAINTEXT://127.0.0.1:9092"),
+            (
+                "listeners",
+                "CONTROLLER://127.0.0.1:9093,PLAINTEXT://127.0.0.1:9092",
+            ),
             ("advertised.listeners", "PLAINTEXT://broker.example:29092"),
             ("log.dirs", "/var/lib/kafka,/mnt/second"),
             ("num.network.threads", "3"),
+            ("process.roles", "broker,controller"),
+            ("controller.listener.names", "CONTROLLER"),
         ])
         .unwrap();
         assert_eq!(config.node_id, NodeId(7));
@@ -276,8 +282,13 @@ mod tests {
             "unknown configuration property 'log.retention.hour'; \
              did you mean 'log.retention.hours'?"
         );
-        let error = config(&[("zzzz", "1")]).unwrap_err();
-        assert_eq!(error.to_string(), "unknown configuration property 'zzzz'");
+        for unlike_any in ["zzzz", "ssl.keystore.location", "authorizer.class.name"] {
+            let error = config(&[(unlike_any, "1")]).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("unknown configuration property '{unlike_any}'")
+            );
+        }
     }
 
     #[test]
