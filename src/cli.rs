@@ -114,6 +114,14 @@ pub(crate) struct TourOptions {
     #[arg(long, value_name = "FILE", requires = "api")]
     pub(crate) push_console: Option<PathBuf>,
 
+    /// With --api: run this in a shell before the comments are written, to try an outage
+    #[arg(long, value_name = "COMMAND", requires = "api")]
+    pub(crate) before_comments: Option<String>,
+
+    /// With --api: run this in a shell when all comments were acknowledged
+    #[arg(long, value_name = "COMMAND", requires = "api")]
+    pub(crate) after_comments: Option<String>,
+
     #[command(flatten)]
     pub(crate) kafka: ForeignKafka,
 }

@@ -12,6 +12,7 @@
 mod api;
 mod browser;
 mod console;
+mod hooks;
 mod kafka;
 mod report;
 mod show;

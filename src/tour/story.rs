@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::api::{Api, User};
 use super::browser::Browser;
 use super::console::{Lines, seed_line};
+use super::hooks::{self, Hooks};
 use super::kafka::{Place, Reader};
 use super::report::{
     CommentFacts, OutcomeFacts, PostFacts, PushFacts, RecordFacts, Report, SubscriptionFacts,
@@ -40,6 +41,7 @@ pub(super) struct Stage {
     push_service: String,
     kafka: KafkaConfig,
     console: Lines,
+    hooks: Hooks,
 }
 
 impl Stage {
@@ -62,6 +64,7 @@ impl Stage {
             push_service: format!("http://{}", push_service.address),
             kafka: options.kafka.options(bootstrap).config(std::env::vars())?.0,
             console: Lines::Observed(lines),
+            hooks: Hooks::default(),
         })
     }
 
@@ -80,6 +83,10 @@ impl Stage {
                 .push_console
                 .clone()
                 .map_or(Lines::Unknown, Lines::File),
+            hooks: Hooks {
+                before_comments: options.before_comments.clone(),
+                after_comments: options.after_comments.clone(),
+            },
         })
     }
 }
@@ -114,8 +121,12 @@ pub(super) async fn play(
     let post_id = step("post", until, api.post(&author, contents)).await?;
     show.post(AUTHOR, contents);
 
+    let before = hooks::run(stage.hooks.before_comments.take());
+    step("run --before-comments", until, before).await?;
     let writing = write(&api, &commenter, &author, post_id, comments, show);
     let written = step("comment", until, writing).await?;
+    let after = hooks::run(stage.hooks.after_comments.take());
+    step("run --after-comments", until, after).await?;
     let publishing = published(&api, &author, post_id, &written);
     let published = step("publish the events", until, publishing).await?;
     let awaited: BTreeSet<String> = published.iter().map(event_id).collect::<Result<_, _>>()?;
