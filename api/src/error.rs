@@ -66,6 +66,9 @@ pub enum ApiError {
     /// The push service did not answer in time.
     #[error("the push service did not answer in time; trying again does no harm")]
     Timeout,
+    /// The request was not complete, or not handled, in time.
+    #[error("the request took too long")]
+    TookTooLong,
     /// Our own failure.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -111,6 +114,7 @@ impl ApiError {
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::TookTooLong => StatusCode::REQUEST_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

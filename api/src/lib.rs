@@ -27,6 +27,7 @@ mod response;
 mod router;
 mod routes;
 mod seed;
+mod server;
 mod startup;
 pub mod store;
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use social_events::bus::{Answered, Position, Requester};
 use social_events::{Envelope, SubscriptionReply, SubscriptionRequest, TraceParent, UserId};
 use uuid::Uuid;
@@ -110,25 +110,29 @@ impl From<Answered> for Exchange {
     }
 }
 
+const CORRELATION_ID: HeaderName = HeaderName::from_static("kafka-correlation-id");
+const REQUEST: HeaderName = HeaderName::from_static("kafka-request");
+const REPLY: HeaderName = HeaderName::from_static("kafka-reply");
+const ROUND_TRIP_MS: HeaderName = HeaderName::from_static("kafka-round-trip-ms");
+
+/// The response headers that tell of an exchange.
+pub(crate) const EXCHANGE_HEADERS: [HeaderName; 4] =
+    [CORRELATION_ID, REQUEST, REPLY, ROUND_TRIP_MS];
+
 impl Exchange {
     /// The response headers that tell these facts; see the OpenAPI document.
     pub(crate) fn headers(&self) -> HeaderMap {
         let round_trip_ms = format!("{:.3}", self.round_trip.as_secs_f64() * 1000.0);
         let facts = [
-            ("kafka-correlation-id", self.correlation_id.to_string()),
-            ("kafka-request", self.request.to_string()),
-            ("kafka-reply", self.reply.to_string()),
-            ("kafka-round-trip-ms", round_trip_ms),
+            (CORRELATION_ID, self.correlation_id.to_string()),
+            (REQUEST, self.request.to_string()),
+            (REPLY, self.reply.to_string()),
+            (ROUND_TRIP_MS, round_trip_ms),
         ];
-        let text = "topics, numbers and UUIDs are legal in a header";
+        let legal = "topics, numbers and UUIDs are legal in a header";
+        let facts = facts.into_iter();
         facts
-            .into_iter()
-            .map(|(name, value)| {
-                (
-                    name.parse().expect(text),
-                    HeaderValue::try_from(value).expect(text),
-                )
-            })
+            .map(|(name, value)| (name, HeaderValue::try_from(value).expect(legal)))
             .collect()
     }
 }

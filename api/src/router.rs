@@ -1,7 +1,7 @@
 //! The one table of routes, from which the OpenAPI document is made too.
 //!
 //! ```text
-//!  observe ─ panics ─ CORS ─ foreign origins ─ body limit ─ route ─ extractors (who? may they?) ─ handler
+//!  observe ─ deadline ─ panics ─ CORS ─ foreign origins ─ body limit ─ route ─ extractors (who? may they?) ─ handler
 //! ```
 
 use std::any::Any;
@@ -24,10 +24,12 @@ use crate::app::App;
 use crate::auth::refuse_foreign_origins;
 use crate::error::{ApiError, Failure};
 use crate::observe::observe;
+use crate::push_service::EXCHANGE_HEADERS;
 use crate::routes::{
     authentication, comments, connections, delivery, feed, health, images, join, likes, posts,
     profile, push_key, subscriptions,
 };
+use crate::server::in_time;
 
 /// The largest JSON body, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -107,6 +109,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), refuse_foreign_origins))
         .layer(cors(&app.settings.allowed_origins))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(in_time))
         .layer(from_fn_with_state(Arc::clone(&app), observe))
         .with_state(app)
 }
@@ -141,6 +144,7 @@ fn cors(allowed: &[String]) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
         ])
+        .expose_headers(EXCHANGE_HEADERS)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]

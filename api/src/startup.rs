@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Relay;
 use crate::push_service::PushService;
 use crate::store::{SqliteStore, Store, StoreError};
-use crate::{events, outcomes, router, seed};
+use crate::{events, outcomes, router, seed, server};
 
 const DATABASE_FILE: &str = "social-server-api.db";
 const LOCK_FILE: &str = "social-server-api.lock";
@@ -104,16 +104,8 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let address = listener.local_addr().map_err(listen)?;
     let service = Service::assemble(config, bus).await?;
     let stop_listening = CancellationToken::new();
-    let stopped = stop_listening.clone().cancelled_owned();
-    let with_peer = service
-        .router()
-        .into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(async move {
-        let serving = axum::serve(listener, with_peer).with_graceful_shutdown(stopped);
-        if let Err(error) = serving.await {
-            tracing::error!(%error, "stopped listening");
-        }
-    });
+    let server = server::serve(listener, service.router(), stop_listening.clone());
+    let server = tokio::spawn(server);
     tracing::info!(%address, "social-server-api is up");
     Ok(Running {
         address,
@@ -271,13 +263,27 @@ fn create(directory: &Path) -> io::Result<()> {
     builder.create(directory)
 }
 
-async fn open(data_dir: Option<&Path>) -> Result<Arc<dyn Store>, StoreError> {
-    match data_dir {
-        Some(directory) => Ok(Arc::new(
-            SqliteStore::open(&directory.join(DATABASE_FILE)).await?,
-        )),
-        None => Ok(Arc::new(SqliteStore::in_memory().await?)),
-    }
+async fn open(data_dir: Option<&Path>) -> Result<Arc<dyn Store>, StartError> {
+    let Some(directory) = data_dir else {
+        return Ok(Arc::new(SqliteStore::in_memory().await?));
+    };
+    let file = directory.join(DATABASE_FILE);
+    let unusable = |source| StartError::DataDir {
+        directory: directory.to_owned(),
+        source,
+    };
+    make_private(&file).map_err(unusable)?;
+    Ok(Arc::new(SqliteStore::open(&file).await?))
+}
+
+/// Creates the file for its owner only: it will hold password hashes. SQLite gives the files it
+/// puts beside it the same permissions.
+fn make_private(file: &Path) -> io::Result<()> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 /// Makes sure, as soon as the bus answers, that the topics this service publishes to exist.

@@ -7,6 +7,7 @@ mod comments;
 mod connections;
 mod docs;
 mod errors;
+mod on_kafka;
 mod outbox;
 mod posts;
 mod process;
