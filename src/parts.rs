@@ -105,6 +105,8 @@ impl Parts {
     /// False when something had to be cut off.
     pub(crate) async fn shutdown(mut self) -> bool {
         self.api.shutdown(STOP_DEADLINE).await;
+        // Its clients of the bus go with it.
+        drop(self.api);
         let push_in_order = self.push.shutdown().await;
         if let Some(push_service) = self.push_service {
             push_service.shutdown().await;

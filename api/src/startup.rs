@@ -42,20 +42,20 @@ const TOPICS_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    #[error("cannot listen on {address}: {cause}; choose another address with --listen")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The operating system's reason.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The data directory cannot be used.
-    #[error("cannot use the data directory {}: {source}", .directory.display())]
+    #[error("cannot use the data directory {}: {cause}", .directory.display())]
     DataDir {
         /// The directory.
         directory: PathBuf,
         /// The operating system's reason.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Another instance uses the data directory.
     #[error("the data directory {} is used by another instance", .0.display())]
@@ -99,7 +99,7 @@ pub struct Running {
 /// When the address, the data directory or the database cannot be used.
 pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let address = config.listen;
-    let listen = |source| StartError::Listen { address, source };
+    let listen = |cause| StartError::Listen { address, cause };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let service = Service::assemble(config, bus).await?;
@@ -242,16 +242,16 @@ impl Drop for Running {
 
 /// Makes the data directory, for its owner only, and takes its lock.
 fn lock(directory: &Path) -> Result<File, StartError> {
-    let unusable = |source| StartError::DataDir {
+    let unusable = |cause| StartError::DataDir {
         directory: directory.to_owned(),
-        source,
+        cause,
     };
     create(directory).map_err(unusable)?;
     let lock = File::create(directory.join(LOCK_FILE)).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(StartError::DataDirInUse(directory.to_owned())),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
+        Err(TryLockError::Error(cause)) => Err(unusable(cause)),
     }
 }
 
@@ -268,9 +268,9 @@ async fn open(data_dir: Option<&Path>) -> Result<Arc<dyn Store>, StartError> {
         return Ok(Arc::new(SqliteStore::in_memory().await?));
     };
     let file = directory.join(DATABASE_FILE);
-    let unusable = |source| StartError::DataDir {
+    let unusable = |cause| StartError::DataDir {
         directory: directory.to_owned(),
-        source,
+        cause,
     };
     make_private(&file).map_err(unusable)?;
     Ok(Arc::new(SqliteStore::open(&file).await?))

@@ -25,12 +25,12 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] InvalidConfig),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The data directory cannot be used, or what is in it cannot be read.
     #[error("cannot use the data directory: {0}")]
@@ -170,9 +170,9 @@ const DEFAULT_WORKER_THREADS: usize = 2;
 
 async fn start_node(config: NodeConfig, topics: Vec<(String, i32)>) -> Result<Running, StartError> {
     let listen = config.listen;
-    let cannot_listen = |source| StartError::Listen {
+    let cannot_listen = |cause| StartError::Listen {
         address: listen,
-        source,
+        cause,
     };
     let listener = listener::bind(listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;

@@ -199,12 +199,12 @@ fn advertised(properties: &BrokerConfigs) -> Result<Option<(String, u16)>, Inval
     let Some(value) = properties.text("advertised.listeners") else {
         return Ok(None);
     };
-    match plaintext(&value) {
+    match value.split(',').find_map(plaintext) {
         Some((host, port)) if !host.is_empty() && port != 0 => Ok(Some((host, port))),
         _ => Err(InvalidConfig::Address {
             property: "advertised.listeners",
             value,
-            expected: "one PLAINTEXT://host:port that clients can reach",
+            expected: "a list with one PLAINTEXT://host:port that clients can reach",
         }),
     }
 }
@@ -258,7 +258,10 @@ mod tests {
                 "listeners",
                 "CONTROLLER://127.0.0.1:9093,PLAINTEXT://127.0.0.1:9092",
             ),
-            ("advertised.listeners", "PLAINTEXT://broker.example:29092"),
+            (
+                "advertised.listeners",
+                "CONTROLLER://broker.example:9093,PLAINTEXT://broker.example:29092",
+            ),
             ("log.dirs", "/var/lib/kafka,/mnt/second"),
             ("num.network.threads", "3"),
             ("process.roles", "broker,controller"),

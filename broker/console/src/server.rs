@@ -27,12 +27,12 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen for HTTP on {address}: {source}")]
+    #[error("cannot listen for HTTP on {address}: {cause}")]
     Listen {
         /// The address asked for.
         address: SocketAddr,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -67,7 +67,7 @@ impl ConsoleBuilder {
             None if address.ip().is_loopback() => Hosts::loopback(),
             None => return Err(StartError::Remote { address }),
         };
-        let cannot_listen = |source| StartError::Listen { address, source };
+        let cannot_listen = |cause| StartError::Listen { address, cause };
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let (stop, stopped) = oneshot::channel::<()>();

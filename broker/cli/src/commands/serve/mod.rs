@@ -159,9 +159,9 @@ async fn shut_down(broker: Broker, console: Option<Console>) {
 fn cannot_start(error: &StartError, language: Language) -> Failure {
     match error {
         StartError::Config(wrong) => Failure::usage(wrong.to_string()),
-        StartError::Listen { address, source } => Failure::failed(cannot_listen(
+        StartError::Listen { address, cause } => Failure::failed(cannot_listen(
             &address.to_string(),
-            source,
+            cause,
             "--listen",
             language,
         )),
@@ -175,9 +175,9 @@ fn cannot_start(error: &StartError, language: Language) -> Failure {
 
 fn console_failure(error: &ottla_console::StartError, language: Language) -> Failure {
     match error {
-        ottla_console::StartError::Listen { address, source } => Failure::failed(cannot_listen(
+        ottla_console::StartError::Listen { address, cause } => Failure::failed(cannot_listen(
             &address.to_string(),
-            source,
+            cause,
             "--http",
             language,
         )),
