@@ -8,7 +8,9 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
-use ottla_core::controller::{MetadataImage, MetadataRecord, decide_create_partitions};
+use ottla_core::controller::{
+    MetadataImage, MetadataRecord, decide_create_partitions, limit_added_partitions,
+};
 use ottla_core::ids::NodeId;
 
 use super::errors::{ApiError, code_of, message_of};
@@ -22,26 +24,30 @@ pub(super) fn handle(
 ) -> Result<Answer, Malformed> {
     let request: CreatePartitionsRequest = decode(context, body)?;
     let brokers = [node.config.node_id];
+    let limit = |image: &MetadataImage| {
+        let wanted = request.topics.iter();
+        limit_added_partitions(
+            image,
+            wanted.map(|topic| (topic.name.as_str(), topic.count)),
+        )
+    };
     let (results, committed) = if request.validate_only {
         let image = node.metadata.image();
-        let results = decide_all(&request, |topic| decide(&image, &brokers, topic).map(drop));
+        let results = match limit(&image) {
+            Ok(()) => decide_all(&request, |topic| decide(&image, &brokers, topic).map(drop)),
+            Err(too_many) => refuse_all(&request, too_many),
+        };
         (results, Default::default())
     } else {
-        let proposed = node.propose(context.now, |draft| {
-            decide_all(&request, |topic| {
+        let proposed = node.propose(context.now, |draft| match limit(draft.image()) {
+            Ok(()) => decide_all(&request, |topic| {
                 let records = decide(draft.image(), &brokers, topic)?;
                 draft.write(records);
                 Ok(())
-            })
+            }),
+            Err(too_many) => refuse_all(&request, too_many),
         });
-        match proposed {
-            Ok(decided) => decided,
-            Err(error) => {
-                let error = ApiError::from(error);
-                let results = request.topics.iter().map(|_| Err(error.clone())).collect();
-                (results, Default::default())
-            }
-        }
+        proposed.unwrap_or_else(|error| (refuse_all(&request, error), Default::default()))
     };
     let answers = request.topics.iter().zip(results).map(|(topic, result)| {
         CreatePartitionsTopicResult::default()
@@ -51,6 +57,14 @@ pub(super) fn handle(
     });
     let response = CreatePartitionsResponse::default().with_results(answers.collect());
     Ok(when_committed(committed, context, response))
+}
+
+fn refuse_all(
+    request: &CreatePartitionsRequest,
+    error: impl Into<ApiError>,
+) -> Vec<Result<(), ApiError>> {
+    let error = error.into();
+    request.topics.iter().map(|_| Err(error.clone())).collect()
 }
 
 fn decide_all(

@@ -72,7 +72,9 @@ impl From<CreateTopicError> for ApiError {
             CreateTopicError::TooManyPartitions => ResponseError::PolicyViolation,
             CreateTopicError::ReplicationFactor { .. } => ResponseError::InvalidReplicationFactor,
             CreateTopicError::Assignment(_) => ResponseError::InvalidReplicaAssignment,
-            CreateTopicError::AssignmentAndNumbers(_) => ResponseError::InvalidRequest,
+            CreateTopicError::AssignmentAndNumbers(_) | CreateTopicError::MetadataTopic => {
+                ResponseError::InvalidRequest
+            }
             CreateTopicError::Config(_) => ResponseError::InvalidConfig,
         };
         ApiError::new(code, error.to_string())

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_core::config::TopicConfig;
 use ottla_core::controller::{CreateTopic, MetadataImage};
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
+use ottla_core::partition::AppendRules;
 
 use super::clock::Clock;
 use super::coordinators::Coordinators;
@@ -29,7 +29,7 @@ impl Node {
     /// Blocks on the disk.
     pub(crate) fn start(config: NodeConfig) -> Result<Arc<Node>, StartNodeError> {
         let (storage, cluster_id) = open_storage(&config)?;
-        let log = open_metadata_log(&storage, &config);
+        let log = open_metadata_log(&storage);
         let image = metadata::load(&log)?;
         let node = Arc::new(Node {
             cluster_id,
@@ -104,14 +104,21 @@ fn open_storage(config: &NodeConfig) -> Result<(Arc<Storage>, String), StartNode
 }
 
 /// Every record of it is synced before anything is built on it.
-fn open_metadata_log(storage: &Arc<Storage>, config: &NodeConfig) -> Arc<Partition> {
-    let topic = TopicConfig::resolve(&config.properties, &Default::default());
-    let mut settings = PartitionSettings::new(&topic, i64::MAX, false);
-    settings.log = LogConfig {
-        flush_messages: 1,
-        retention_ms: -1,
-        retention_bytes: -1,
-        ..LogConfig::default()
+fn open_metadata_log(storage: &Arc<Storage>) -> Arc<Partition> {
+    // Not a topic's settings: what an operator sets for topics must not keep a
+    // proposal from being written. How large one gets is the controller's to say.
+    let settings = PartitionSettings {
+        rules: AppendRules {
+            max_message_bytes: i32::MAX as usize,
+            ..AppendRules::default()
+        },
+        log: LogConfig {
+            flush_messages: 1,
+            retention_ms: -1,
+            retention_bytes: -1,
+            ..LogConfig::default()
+        },
+        producer_id_expiration_ms: i64::MAX,
     };
     let index = PartitionIndex(0);
     Partition::open(

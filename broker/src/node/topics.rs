@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ottla_core::config::{BrokerConfigs, TopicConfig};
 use ottla_core::controller::{
     ConfigResource, CreateTopic, CreateTopicError, CreatedTopic, MetadataImage, MetadataRecord,
-    TopicDefaults, TopicImage, decide_create_topic, decide_delete_topic,
+    TopicDefaults, TopicImage, decide_create_topic, decide_delete_topic, limit_partitions,
 };
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
 use ottla_core::time::Now;
@@ -36,6 +36,9 @@ impl Node {
         now: Now,
         wanted: &[CreateTopic],
     ) -> Result<(CreateResults, Committed), MetadataError> {
+        if let Err(too_many) = limit_partitions(self.topic_defaults(), wanted) {
+            return Ok((refuse_all(wanted, &too_many), Committed::default()));
+        }
         self.propose(now, |draft| {
             let mut create = |topic| {
                 let (records, created) = self.decide_create(draft.image(), topic)?;
@@ -48,6 +51,9 @@ impl Node {
 
     /// Says what creating these topics would do, each on its own.
     pub(crate) fn validate_topics(&self, wanted: &[CreateTopic]) -> CreateResults {
+        if let Err(too_many) = limit_partitions(self.topic_defaults(), wanted) {
+            return refuse_all(wanted, &too_many);
+        }
         let image = self.metadata.image();
         let validate = |topic| {
             self.decide_create(&image, topic)
@@ -61,18 +67,21 @@ impl Node {
         image: &MetadataImage,
         topic: &CreateTopic,
     ) -> Result<(Vec<MetadataRecord>, CreatedTopic), CreateTopicError> {
-        let properties = &self.config.properties;
-        let defaults = TopicDefaults {
-            partitions: properties.number("num.partitions") as i32,
-            replication_factor: properties.number("default.replication.factor") as i16,
-        };
         decide_create_topic(
             image,
             &[self.config.node_id],
-            defaults,
+            self.topic_defaults(),
             new_topic_id(),
             topic,
         )
+    }
+
+    fn topic_defaults(&self) -> TopicDefaults {
+        let properties = &self.config.properties;
+        TopicDefaults {
+            partitions: properties.number("num.partitions") as i32,
+            replication_factor: properties.number("default.replication.factor") as i16,
+        }
     }
 
     /// The topic that is made when a client asks for one that is not there.
@@ -195,6 +204,10 @@ impl Node {
             properties.is_on("ottla.validate.compressed"),
         )
     }
+}
+
+fn refuse_all(wanted: &[CreateTopic], error: &CreateTopicError) -> CreateResults {
+    wanted.iter().map(|_| Err(error.clone())).collect()
 }
 
 /// Where committed offsets and groups live.

@@ -25,4 +25,5 @@ pub use topic_name::{TopicNameError, validate_topic_name};
 pub use topics::{
     CreatePartitionsError, CreateTopic, CreateTopicError, CreatedTopic, TopicDefaults,
     decide_create_partitions, decide_create_topic, decide_delete_topic, is_internal_topic,
+    limit_added_partitions, limit_partitions,
 };

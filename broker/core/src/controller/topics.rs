@@ -19,6 +19,10 @@ pub fn is_internal_topic(name: &str) -> bool {
     )
 }
 
+/// The metadata log's own name: not a topic that anybody can make, since its
+/// folder is that of the log every other topic is recorded in.
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
 /// A topic somebody wants. Numbers are as on the wire: −1 asks for defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTopic {
@@ -53,6 +57,9 @@ pub enum CreateTopicError {
     /// The name is not a topic name.
     #[error(transparent)]
     Name(#[from] TopicNameError),
+    /// The name is the metadata log's.
+    #[error("Creation of internal topic {METADATA_TOPIC} is prohibited.")]
+    MetadataTopic,
     /// The name is as good as taken.
     #[error("Topic '{new}' collides with existing topic: {existing}")]
     Collision {
@@ -101,6 +108,25 @@ pub struct TopicDefaults {
     pub replication_factor: i16,
 }
 
+/// Refuses a request whose topics have more partitions in all than one request
+/// may make. To be asked before any of them is decided: a short request could
+/// otherwise fill the memory.
+pub fn limit_partitions(
+    defaults: TopicDefaults,
+    wanted: &[CreateTopic],
+) -> Result<(), CreateTopicError> {
+    let partitions = |topic: &CreateTopic| match (topic.assignments.len(), topic.partitions) {
+        (0, -1) => i64::from(defaults.partitions),
+        (0, given) => i64::from(given.max(0)),
+        (assigned, _) => assigned as i64,
+    };
+    let in_all: i64 = wanted.iter().map(partitions).sum();
+    if in_all > i64::from(PARTITIONS_PER_REQUEST_MAX) {
+        return Err(CreateTopicError::TooManyPartitions);
+    }
+    Ok(())
+}
+
 /// Decides a new topic on `brokers`. `id` is drawn by the shell.
 pub fn decide_create_topic(
     image: &MetadataImage,
@@ -110,6 +136,9 @@ pub fn decide_create_topic(
     request: &CreateTopic,
 ) -> Result<(Vec<MetadataRecord>, CreatedTopic), CreateTopicError> {
     validate_topic_name(&request.name)?;
+    if &*request.name == METADATA_TOPIC {
+        return Err(CreateTopicError::MetadataTopic);
+    }
     refuse_taken_name(image, &request.name)?;
     let placement = match request.assignments.as_slice() {
         [] => automatic_placement(brokers, defaults, request)?,
@@ -315,6 +344,25 @@ pub enum CreatePartitionsError {
     /// The manual placement makes no sense.
     #[error("{0}")]
     Assignment(String),
+}
+
+/// Refuses a request that adds more partitions in all than one may: `wanted`
+/// are names of topics and how many partitions each is to have.
+pub fn limit_added_partitions<'a>(
+    image: &MetadataImage,
+    wanted: impl Iterator<Item = (&'a str, i32)>,
+) -> Result<(), CreatePartitionsError> {
+    let added = |(name, count): (&str, i32)| {
+        let topic = image.topic(name);
+        topic.map_or(0, |topic| {
+            (i64::from(count) - topic.partitions.len() as i64).max(0)
+        })
+    };
+    let in_all: i64 = wanted.map(added).sum();
+    if in_all > i64::from(PARTITIONS_PER_REQUEST_MAX) {
+        return Err(CreatePartitionsError::TooManyPartitions);
+    }
+    Ok(())
 }
 
 /// Decides more partitions for a topic: `wanted` in all, the new ones placed by

@@ -91,6 +91,37 @@ fn a_name_is_taken_once_and_again_after_deletion_with_another_id() {
 }
 
 #[test]
+fn nobody_makes_the_topic_whose_folder_the_metadata_log_lives_in() {
+    let problem = refused(&MetadataImage::default(), &request("__cluster_metadata"));
+    assert_eq!(problem, CreateTopicError::MetadataTopic);
+}
+
+#[test]
+fn the_partitions_of_one_request_are_counted_together() {
+    let of = |partitions| CreateTopic {
+        partitions,
+        ..request("t")
+    };
+    let limit = |wanted: &[CreateTopic]| limit_partitions(DEFAULTS, wanted);
+    assert_eq!(limit(&[of(9_000), of(1_000)]), Ok(()));
+    let too_many = Err(CreateTopicError::TooManyPartitions);
+    assert_eq!(limit(&[of(9_000), of(1_001)]), too_many);
+    assert_eq!(limit(&[of(9_998), of(-1)]), too_many, "three by default");
+    assert_eq!(limit(&[of(i32::MAX), of(i32::MAX)]), too_many);
+
+    let mut image = MetadataImage::default();
+    created(&mut image, ONE, &request("left"));
+    created(&mut image, ONE, &request("right"));
+    let limit = |left, right| {
+        let wanted = [("left", left), ("right", right), ("missing", i32::MAX)];
+        limit_added_partitions(&image, wanted.into_iter())
+    };
+    assert_eq!(limit(5_003, 5_003), Ok(()));
+    let too_many = Err(CreatePartitionsError::TooManyPartitions);
+    assert_eq!(limit(5_003, 5_004), too_many);
+}
+
+#[test]
 fn numbers_that_make_no_sense_are_refused() {
     let image = MetadataImage::default();
     let zero = CreateTopic {

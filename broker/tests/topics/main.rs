@@ -1,0 +1,94 @@
+//! Creating, describing and deleting topics over a real socket: what Apache
+//! Kafka refuses is refused, with its codes.
+#![allow(clippy::unwrap_used)]
+
+// Other tests also look whether a connection is closed.
+#[allow(dead_code)]
+#[path = "../socket/mod.rs"]
+mod socket;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, CreateTopicsRequest, MetadataRequest, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use ottla::Broker;
+use socket::Client;
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn topic_name(name: &str) -> TopicName {
+    TopicName(text(name))
+}
+
+/// Asks for topics; the error codes in the order of the answer.
+fn create(client: &mut Client, wanted: &[(&str, i32)]) -> Vec<i16> {
+    let topics = wanted.iter().map(|(name, partitions)| {
+        CreatableTopic::default()
+            .with_name(topic_name(name))
+            .with_num_partitions(*partitions)
+            .with_replication_factor(1)
+    });
+    let request = CreateTopicsRequest::default().with_topics(topics.collect());
+    let topics = client.call(7, &request).topics;
+    topics.iter().map(|topic| topic.error_code).collect()
+}
+
+#[tokio::test]
+async fn the_metadata_logs_own_name_is_no_topic_however_it_is_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let broker = Broker::builder().data_dir(data.path()).start().await;
+    let broker = broker.unwrap();
+    let mut client = Client::connect(&broker);
+    let refused = [ResponseError::InvalidRequest.code()];
+    assert_eq!(create(&mut client, &[("__cluster_metadata", 1)]), refused);
+    let topic = MetadataRequestTopic::default().with_name(Some(topic_name("__cluster_metadata")));
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![topic]))
+        .with_allow_auto_topic_creation(true);
+    assert_eq!(client.call(9, &request).topics[0].error_code, refused[0]);
+    assert_eq!(create(&mut client, &[("orders", 1)]), [0]);
+    broker.shutdown().await;
+
+    let broker = Broker::builder().data_dir(data.path()).start().await;
+    let broker = broker.unwrap();
+    let mut client = Client::connect(&broker);
+    let exists = ResponseError::TopicAlreadyExists.code();
+    assert_eq!(create(&mut client, &[("orders", 1)]), [exists]);
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_request_makes_ten_thousand_partitions_and_no_more() {
+    // Properties of topics are nothing to the metadata log.
+    let broker = Broker::builder()
+        .config("message.max.bytes", "1000")
+        .config("log.cleanup.policy", "compact")
+        .config("log.segment.bytes", "1048576")
+        .start()
+        .await
+        .unwrap();
+    let mut client = Client::connect(&broker);
+    let refused = ResponseError::PolicyViolation.code();
+    let too_many = [("left", 5_000), ("right", 5_001)];
+    assert_eq!(create(&mut client, &too_many), [refused, refused]);
+    let as_many = [("left", 5_000), ("right", 5_000)];
+    assert_eq!(create(&mut client, &as_many), [0, 0]);
+
+    let grow = |name| {
+        CreatePartitionsTopic::default()
+            .with_name(topic_name(name))
+            .with_count(10_001)
+            .with_assignments(None)
+    };
+    let request = CreatePartitionsRequest::default().with_topics(vec![grow("left"), grow("right")]);
+    let results = client.call(3, &request).results;
+    let codes: Vec<i16> = results.iter().map(|topic| topic.error_code).collect();
+    assert_eq!(codes, [refused, refused]);
+    broker.shutdown().await;
+}
