@@ -2,11 +2,11 @@
 //!
 //! - 1–5: by name. 5: error messages. 6: by name or id.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
 use ottla_core::controller::{MetadataImage, TopicImage};
@@ -23,11 +23,11 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: DeleteTopicsRequest = decode(context, body)?;
-    let wanted = wanted(request);
+    let counted = counted(request);
     let image = node.metadata.image();
-    let found: Vec<_> = wanted
+    let found: Vec<_> = counted
         .iter()
-        .map(|topic| find(node, &image, topic))
+        .map(|(topic, count)| find(node, context, &image, topic, *count))
         .collect();
     let doomed: Vec<_> = found
         .iter()
@@ -37,7 +37,7 @@ pub(super) fn handle(
         Ok(committed) => (None, committed),
         Err(error) => (Some(ApiError::from(error)), Default::default()),
     };
-    let responses = wanted.iter().zip(found).map(|(wanted, found)| {
+    let responses = counted.keys().zip(found).map(|(wanted, found)| {
         let result = found.and_then(|topic| match &failure {
             None => Ok(topic),
             Some(error) => Err(error.clone()),
@@ -48,38 +48,53 @@ pub(super) fn handle(
     Ok(when_committed(committed, context, response))
 }
 
-/// One form for both: by name alone before version 6.
-fn wanted(request: DeleteTopicsRequest) -> Vec<DeleteTopicState> {
-    let by_name = request
-        .topic_names
-        .into_iter()
-        .map(|name| DeleteTopicState::default().with_name(Some(name)));
-    request.topics.into_iter().chain(by_name).collect()
+/// A topic by name, by id, by both or by neither: only the first two are right.
+type Wanted = (Option<TopicName>, Uuid);
+
+/// What was asked for, by name alone before version 6, and how often.
+fn counted(request: DeleteTopicsRequest) -> BTreeMap<Wanted, usize> {
+    let by_name = request.topic_names.into_iter();
+    let by_name = by_name.map(|name| (Some(name), Uuid::nil()));
+    let topics = request.topics.into_iter();
+    let mut counts = BTreeMap::new();
+    for wanted in topics
+        .map(|topic| (topic.name, topic.topic_id))
+        .chain(by_name)
+    {
+        *counts.entry(wanted).or_insert(0) += 1;
+    }
+    counts
 }
 
 fn find(
     node: &Node,
+    context: &RequestContext,
     image: &MetadataImage,
-    wanted: &DeleteTopicState,
+    (name, id): &Wanted,
+    count: usize,
 ) -> Result<Arc<TopicImage>, ApiError> {
     if !node.config.properties.is_on("delete.topic.enable") {
-        return Err(ApiError::new(
-            ResponseError::TopicDeletionDisabled,
-            "topics cannot be deleted here: delete.topic.enable is false",
-        ));
+        let code = match context.api_version {
+            // The code is younger than these versions.
+            ..3 => ResponseError::InvalidRequest,
+            _ => ResponseError::TopicDeletionDisabled,
+        };
+        let message = "topics cannot be deleted here: delete.topic.enable is false";
+        return Err(ApiError::new(code, message));
     }
-    let (found, missing) = match &wanted.name {
-        Some(_) if !wanted.topic_id.is_nil() => {
-            return Err(ApiError::new(
-                ResponseError::InvalidRequest,
-                "You may not specify both topic name and topic id.",
-            ));
+    let invalid = |message| Err(ApiError::new(ResponseError::InvalidRequest, message));
+    let (found, missing) = match name {
+        Some(_) if !id.is_nil() => {
+            return invalid("You may not specify both topic name and topic id.");
         }
+        None if id.is_nil() => return invalid("Neither topic name nor id were specified."),
+        Some(_) if count > 1 => return invalid("Duplicate topic name."),
+        None if count > 1 => return invalid("Duplicate topic id."),
         Some(name) => (image.topic(name), ResponseError::UnknownTopicOrPartition),
-        None => {
-            let id = TopicId(wanted.topic_id.into_bytes());
-            (image.topic_by_id(id), ResponseError::UnknownTopicId)
-        }
+        None => (
+            image.topic_by_id(TopicId(id.into_bytes())),
+            ResponseError::UnknownTopicId,
+        ),
     };
     found
         .cloned()
@@ -87,7 +102,7 @@ fn find(
 }
 
 fn outcome(
-    wanted: &DeleteTopicState,
+    (name, id): &Wanted,
     result: &Result<Arc<TopicImage>, ApiError>,
 ) -> DeletableTopicResult {
     let answer = DeletableTopicResult::default()
@@ -97,8 +112,6 @@ fn outcome(
         Ok(topic) => answer
             .with_name(Some(TopicName(wire_text(&topic.name))))
             .with_topic_id(Uuid::from_bytes(topic.id.0)),
-        Err(_) => answer
-            .with_name(wanted.name.clone())
-            .with_topic_id(wanted.topic_id),
+        Err(_) => answer.with_name(name.clone()).with_topic_id(*id),
     }
 }

@@ -10,13 +10,15 @@ mod socket;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, MetadataRequest, TopicName,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use ottla::Broker;
 use socket::Client;
+use uuid::Uuid;
 
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -37,6 +39,16 @@ fn create(client: &mut Client, wanted: &[(&str, i32)]) -> Vec<i16> {
     let request = CreateTopicsRequest::default().with_topics(topics.collect());
     let topics = client.call(7, &request).topics;
     topics.iter().map(|topic| topic.error_code).collect()
+}
+
+fn delete(client: &mut Client, topics: Vec<DeleteTopicState>) -> Vec<i16> {
+    let request = DeleteTopicsRequest::default().with_topics(topics);
+    let responses = client.call(6, &request).responses;
+    responses.iter().map(|topic| topic.error_code).collect()
+}
+
+fn by_name(name: &str) -> DeleteTopicState {
+    DeleteTopicState::default().with_name(Some(topic_name(name)))
 }
 
 #[tokio::test]
@@ -90,5 +102,27 @@ async fn one_request_makes_ten_thousand_partitions_and_no_more() {
     let results = client.call(3, &request).results;
     let codes: Vec<i16> = results.iter().map(|topic| topic.error_code).collect();
     assert_eq!(codes, [refused, refused]);
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_topic_named_twice_is_not_deleted_and_one_not_named_at_all_is_an_error() {
+    let broker = Broker::builder().topic("twice", 1).topic("once", 1);
+    let broker = broker.start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    let invalid = ResponseError::InvalidRequest.code();
+    let nameless = DeleteTopicState::default().with_name(None);
+    assert_eq!(delete(&mut client, vec![nameless]), [invalid]);
+    let wanted = vec![by_name("twice"), by_name("once"), by_name("twice")];
+    let mut codes = delete(&mut client, wanted);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, invalid]);
+    let id = DeleteTopicState::default()
+        .with_name(None)
+        .with_topic_id(Uuid::from_u128(7));
+    let codes = delete(&mut client, vec![id.clone(), id]);
+    assert_eq!(codes, [invalid]);
+    let exists = ResponseError::TopicAlreadyExists.code();
+    assert_eq!(create(&mut client, &[("twice", 1)]), [exists]);
     broker.shutdown().await;
 }
