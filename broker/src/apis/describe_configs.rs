@@ -25,7 +25,8 @@ use crate::node::Node;
 pub(super) const RESOURCE_TOPIC: i8 = 2;
 pub(super) const RESOURCE_BROKER: i8 = 4;
 
-/// What an owner's every property looks like: its values, in force first.
+/// What an owner's every property looks like: its values, in force first. A
+/// property without any is left out.
 type Values<'a> = Box<dyn Fn(&str) -> Vec<ConfigValue> + 'a>;
 
 pub(super) fn handle(
@@ -65,14 +66,17 @@ fn configs(
             ));
         }
     };
-    let wanted = |definition: &&ConfigDefinition| match &resource.configuration_keys {
-        None => true,
-        Some(keys) => keys.iter().any(|key| key.as_str() == definition.name),
+    // No list and an empty one both ask for everything.
+    let keys = resource.configuration_keys.iter().flatten();
+    let wanted = |definition: &&ConfigDefinition| {
+        keys.clone().next().is_none() || keys.clone().any(|key| key.as_str() == definition.name)
     };
-    let described = table
-        .iter()
-        .filter(wanted)
-        .map(|one| describe(request, one, &values(one.name)));
+    // A broker's properties are given at its start.
+    let read_only = resource.resource_type == RESOURCE_BROKER;
+    let described = table.iter().filter(wanted).filter_map(|one| {
+        let described = describe(request, one, &values(one.name))?;
+        Some(described.with_read_only(read_only))
+    });
     Ok(described.collect())
 }
 
@@ -103,12 +107,7 @@ fn broker_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError>
     Ok(Box::new(move |name| {
         let mut values = broker.values(name);
         if only_defaults {
-            values.retain(|value| {
-                matches!(
-                    value.source,
-                    ConfigSource::DynamicDefaultBroker | ConfigSource::Default
-                )
-            });
+            values.retain(|value| value.source == ConfigSource::DynamicDefaultBroker);
         }
         values
     }))
@@ -118,8 +117,8 @@ fn describe(
     request: &DescribeConfigsRequest,
     definition: &ConfigDefinition,
     values: &[ConfigValue],
-) -> DescribeConfigsResourceResult {
-    let in_force = &values[0];
+) -> Option<DescribeConfigsResourceResult> {
+    let in_force = values.first()?;
     let synonyms = values
         .iter()
         .filter(|_| request.include_synonyms)
@@ -130,7 +129,7 @@ fn describe(
                 .with_source(wire_source(value.source))
         });
     let documentation = request.include_documentation && !definition.has_effect;
-    DescribeConfigsResourceResult::default()
+    let described = DescribeConfigsResourceResult::default()
         .with_name(StrBytes::from_static_str(definition.name))
         .with_value(in_force.value.clone().map(StrBytes::from_string))
         .with_config_source(wire_source(in_force.source))
@@ -138,7 +137,8 @@ fn describe(
         .with_config_type(wire_type(&definition.kind))
         .with_documentation(
             documentation.then(|| StrBytes::from_static_str("Accepted; does nothing in Ottla.")),
-        )
+        );
+    Some(described)
 }
 
 /// `ConfigEntry.ConfigSource` as numbered on the wire.

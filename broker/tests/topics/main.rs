@@ -11,9 +11,11 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest, TopicName,
+    CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
+    MetadataRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use ottla::Broker;
@@ -124,5 +126,34 @@ async fn a_topic_named_twice_is_not_deleted_and_one_not_named_at_all_is_an_error
     assert_eq!(codes, [invalid]);
     let exists = ResponseError::TopicAlreadyExists.code();
     assert_eq!(create(&mut client, &[("twice", 1)]), [exists]);
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_empty_list_of_properties_asks_for_all_of_them() {
+    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    let mut described = |resource_type, name: &str, keys: Option<Vec<StrBytes>>| {
+        let resource = DescribeConfigsResource::default()
+            .with_resource_type(resource_type)
+            .with_resource_name(text(name))
+            .with_configuration_keys(keys);
+        let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
+        let mut results = client.call(4, &request).results;
+        results.remove(0).configs
+    };
+    const TOPIC: i8 = 2;
+    const BROKER: i8 = 4;
+    let all = described(TOPIC, "orders", None);
+    assert!(all.len() > 20);
+    assert_eq!(described(TOPIC, "orders", Some(Vec::new())), all);
+    let one = described(TOPIC, "orders", Some(vec![text("retention.ms")]));
+    assert_eq!(one.len(), 1);
+    assert!(!one[0].read_only);
+
+    let own = described(BROKER, "0", None);
+    assert!(!own.is_empty() && own.iter().all(|config| config.read_only));
+    let for_all_brokers = described(BROKER, "", None);
+    assert_eq!(for_all_brokers, [], "nothing was set for all brokers");
     broker.shutdown().await;
 }
