@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use social_events::Bus;
 use social_events::Timestamp;
-use social_events::bus::{Position, PublishError};
+use social_events::bus::{Position, PublishError, Record};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,7 @@ impl Relay {
     pub async fn pass(&self) -> Result<Pass, StoreError> {
         let chains = chains(self.outbox.pending(BATCH).await?);
         let passes: Vec<ChainPass> = futures_util::stream::iter(chains)
-            .map(|chain| self.publish(chain))
+            .map(|chain| publish_in_order(chain, |record| self.bus.publish(record)))
             .buffer_unordered(KEYS_AT_ONCE)
             .collect()
             .await;
@@ -95,31 +95,6 @@ impl Relay {
         }
         pass.published = published.len();
         Ok(pass)
-    }
-
-    /// Publishes one key's events one after another, and stops at the first that fails: a later
-    /// one must not overtake it.
-    async fn publish(&self, chain: Chain) -> ChainPass {
-        let mut pass = ChainPass::default();
-        for event in chain {
-            match self.bus.publish(event.record).await {
-                Ok(position) => pass.published.push((event.outbox_seq, position)),
-                Err(PublishError::Refused(cause)) => {
-                    tracing::error!(
-                        outbox_seq = event.outbox_seq,
-                        cause,
-                        "event refused for good"
-                    );
-                    pass.refused.push((event.outbox_seq, cause));
-                }
-                Err(error) => {
-                    tracing::warn!(outbox_seq = event.outbox_seq, %error, "event not published yet");
-                    pass.blocked = true;
-                    break;
-                }
-            }
-        }
-        pass
     }
 
     /// Passes whenever `wake` is notified, until `stop`; then once more.
@@ -168,6 +143,32 @@ impl Relay {
     }
 }
 
+/// Publishes one key's events one after another, and stops at the first that fails: a later one
+/// must not overtake it.
+async fn publish_in_order<P, F>(chain: Chain, publish: P) -> ChainPass
+where
+    P: Fn(Record) -> F,
+    F: Future<Output = Result<Position, PublishError>>,
+{
+    let mut pass = ChainPass::default();
+    for event in chain {
+        let outbox_seq = event.outbox_seq;
+        match publish(event.record).await {
+            Ok(position) => pass.published.push((outbox_seq, position)),
+            Err(PublishError::Refused(cause)) => {
+                tracing::error!(outbox_seq, cause, "event refused for good");
+                pass.refused.push((outbox_seq, cause));
+            }
+            Err(error) => {
+                tracing::warn!(outbox_seq, %error, "event not published yet");
+                pass.blocked = true;
+                break;
+            }
+        }
+    }
+    pass
+}
+
 /// The events by topic and key, each in the order of the outbox.
 fn chains(pending: Vec<PendingEvent>) -> Vec<Chain> {
     let mut places: HashMap<(String, Option<Bytes>), usize> = HashMap::new();
@@ -181,4 +182,75 @@ fn chains(pending: Vec<PendingEvent>) -> Vec<Chain> {
         chains[place].push(event);
     }
     chains
+}
+
+#[cfg(test)]
+mod tests {
+    use social_events::headers::Headers;
+
+    use super::*;
+
+    fn event(outbox_seq: i64, topic: &str, key: &str) -> PendingEvent {
+        let record = Record {
+            topic: topic.into(),
+            partition: None,
+            key: Some(key.to_owned().into()),
+            value: outbox_seq.to_string().into(),
+            headers: Headers::new(),
+        };
+        PendingEvent { outbox_seq, record }
+    }
+
+    fn seqs(chains: &[Chain]) -> Vec<Vec<i64>> {
+        let seqs = |chain: &Chain| chain.iter().map(|event| event.outbox_seq).collect();
+        chains.iter().map(seqs).collect()
+    }
+
+    #[test]
+    fn events_of_one_topic_and_key_are_one_chain_in_the_outboxs_order() {
+        let pending = [(1, "a", "x"), (2, "a", "y"), (3, "b", "x"), (4, "a", "x")];
+        let pending = pending
+            .map(|(seq, topic, key)| event(seq, topic, key))
+            .to_vec();
+        assert_eq!(seqs(&chains(pending)), [vec![1, 4], vec![2], vec![3]]);
+    }
+
+    /// Publishes with a bus that answers each event as `answer` says.
+    async fn published(answer: fn(&str) -> Result<(), PublishError>) -> ChainPass {
+        let chain = (1..=4).map(|seq| event(seq, "a", "x")).collect();
+        publish_in_order(chain, |record| async move {
+            let value = String::from_utf8(record.value.to_vec()).unwrap();
+            answer(&value).map(|()| Position {
+                topic: record.topic,
+                partition: 0,
+                offset: 0,
+            })
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn no_event_overtakes_one_that_failed() {
+        let pass = published(|event| match event {
+            "2" => Err(PublishError::Kafka("not now".into())),
+            _ => Ok(()),
+        })
+        .await;
+        let seqs: Vec<_> = pass.published.iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(seqs, [1]);
+        assert!(pass.blocked && pass.refused.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_event_refused_for_good_holds_up_none() {
+        let pass = published(|event| match event {
+            "2" => Err(PublishError::Refused("too large".into())),
+            _ => Ok(()),
+        })
+        .await;
+        let seqs: Vec<_> = pass.published.iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(seqs, [1, 3, 4]);
+        assert_eq!(pass.refused, [(2, "too large".to_owned())]);
+        assert!(!pass.blocked);
+    }
 }

@@ -28,7 +28,7 @@ async fn user(
     number: u32,
 ) -> Result<UserId, StartError> {
     let legal = "the seeds are legal values";
-    let email = Email::parse(&format!("test{number:02}@gmail.com")).expect(legal);
+    let email = Email::parse(&format!("test{number:02}@example.com")).expect(legal);
     if let Some((seq, _)) = store.credentials(&email).await? {
         return Ok(seq);
     }

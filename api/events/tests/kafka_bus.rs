@@ -135,6 +135,32 @@ async fn a_new_group_starts_at_the_beginning_and_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_handling_was_cut_short_is_handled_by_the_next_member() {
+    let kafka = Kafka::start().await;
+    let topic = kafka.topic("cut").await;
+    let bus = kafka.bus();
+    let (sender, mut tried) = mpsc::unbounded_channel();
+    let first = bus
+        .consume(kafka.settings("g", &[&topic]), move |delivery| {
+            sender.send(text(&delivery)).unwrap();
+            let after = Duration::from_secs(60);
+            async move {
+                Handled::Retry {
+                    after,
+                    cause: "not yet".into(),
+                }
+            }
+        })
+        .unwrap();
+    bus.publish(record(&topic, "a", "1")).await.unwrap();
+    assert_eq!(next(&mut tried).await, "1");
+    assert!(first.shutdown(SOON).await);
+    let (second, mut values) = reporting(&bus, kafka.settings("g", &[&topic]));
+    assert_eq!(next(&mut values).await, "1");
+    assert!(second.shutdown(SOON).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn poison_goes_to_the_same_partition_of_the_dead_letter_topic() {
     let kafka = Kafka::start().await;
     let topic = kafka.topic("poison").await;

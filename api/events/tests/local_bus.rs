@@ -119,6 +119,39 @@ async fn a_group_that_comes_back_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_record_whose_handling_was_cut_short_is_handled_by_the_next_member() {
+    let bus = with_topics().await;
+    let settings = || ConsumerSettings::new("g", &[topics::USER_JOINED]);
+    let (sender, mut tried) = mpsc::unbounded_channel();
+    let first = bus
+        .consume(settings(), move |delivery| {
+            sender.send(user_of(&delivery)).unwrap();
+            let after = Duration::from_secs(60);
+            async move {
+                Handled::Retry {
+                    after,
+                    cause: "not yet".into(),
+                }
+            }
+        })
+        .unwrap();
+    bus.publish(joined(1)).await.unwrap();
+    assert_eq!(tried.recv().await, Some(1));
+    assert!(first.shutdown(SOON).await);
+
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let second = bus
+        .consume(settings(), move |delivery| {
+            sender.send(user_of(&delivery)).unwrap();
+            async { Handled::Done }
+        })
+        .unwrap();
+    let again = tokio::time::timeout(SOON, seen.recv()).await;
+    assert_eq!(again.expect("the record comes again"), Some(1));
+    assert!(second.shutdown(SOON).await);
+}
+
+#[tokio::test]
 async fn a_record_is_tried_again_and_its_offset_waits_for_it() {
     let bus = with_topics().await;
     let (sender, mut attempts) = mpsc::unbounded_channel();

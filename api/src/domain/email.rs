@@ -64,7 +64,7 @@ mod tests {
     fn addresses_are_compared_in_lower_case() {
         assert_eq!(
             Email::parse("Test00@Gmail.com").unwrap().as_str(),
-            "test00@gmail.com"
+            "test00@example.com"
         );
     }
 

@@ -133,6 +133,26 @@ fn a_signal_stops_it_in_order_and_in_time_even_without_kafka() {
     }
 }
 
+#[test]
+fn a_client_that_keeps_its_connection_or_sends_half_a_request_delays_no_stop() {
+    let mut process = Process::start(&mut command());
+    let mut idle = TcpStream::connect(&process.address).unwrap();
+    write!(idle, "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    let mut half = TcpStream::connect(&process.address).unwrap();
+    write!(half, "POST /api/auth HTTP/1.1\r\nhost: a\r\ncontent-le").unwrap();
+    process.signal("-INT");
+    let started = Instant::now();
+    assert!(process.wait().success());
+    assert!(
+        started.elapsed() < Duration::from_secs(11),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
 /// One sentence on stderr, exit code not 0.
 fn refusal(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -183,7 +203,7 @@ fn wrong_flags_are_refused_and_strange_variables_are_not() {
 #[test]
 fn seeded_users_can_log_in_and_the_first_sees_the_second() {
     let process = Process::start(command().arg("--seed-data"));
-    let login = json!({"principal": "test00@gmail.com", "credentials": "1234"});
+    let login = json!({"principal": "test00@example.com", "credentials": "1234"});
     let session = process.call("POST", "/api/auth", "", &login);
     assert_eq!(session["user"]["name"], "tester00");
     let token = session["apiToken"].as_str().unwrap();

@@ -50,7 +50,7 @@ mod tests {
             post_writer: UserDto {
                 seq: UserId(1),
                 name: "tester00".into(),
-                email: address("test00@gmail.com"),
+                email: address("test00@example.com"),
                 profile_image_url: None,
                 login_count: 3,
                 last_login_at: Some(Timestamp::from_millis(1000)),
@@ -66,7 +66,7 @@ mod tests {
         };
         let expected = json!({
             "postWriter": {
-                "seq": 1, "name": "tester00", "email": {"address": "test00@gmail.com"},
+                "seq": 1, "name": "tester00", "email": {"address": "test00@example.com"},
                 "loginCount": 3, "lastLoginAt": "1970-01-01T00:00:01.000Z",
                 "createAt": "1970-01-01T00:00:00.000Z"
             },
