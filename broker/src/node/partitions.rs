@@ -51,7 +51,7 @@ impl Partitions {
         if let Some(known) = self.find(topic_id, index) {
             return known;
         }
-        let folder = format!("{topic_name}-{index}");
+        let folder = folder_name(topic_name, index);
         let partition = Partition::open(
             &self.storage,
             &folder,
@@ -130,6 +130,11 @@ impl Partitions {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The folder of a partition's log, as Kafka names it.
+pub(super) fn folder_name(topic: &str, index: PartitionIndex) -> String {
+    format!("{topic}-{index}")
 }
 
 #[cfg(test)]

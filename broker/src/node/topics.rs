@@ -2,6 +2,7 @@
 //! log, and brings its partitions in line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_core::config::{BrokerConfigs, TopicConfig};
 use ottla_core::controller::{
@@ -15,6 +16,8 @@ use uuid::Uuid;
 use super::Node;
 use super::metadata::{Committed, Draft, MetadataError};
 use super::partition::PartitionSettings;
+use super::partitions::folder_name;
+use crate::storage::Log;
 
 /// One result a topic, in the order they were asked for.
 pub(crate) type CreateResults = Vec<Result<CreatedTopic, CreateTopicError>>;
@@ -187,11 +190,25 @@ impl Node {
     }
 
     fn close_topic(&self, id: TopicId) {
+        let logs = self.partitions.delete_topic(id);
+        // After its partitions, so that no shard can be made on one of them.
         self.coordinators.forget(id);
-        for log in self.partitions.delete_topic(id) {
-            if let Err(error) = log.remove() {
-                tracing::warn!(%error, "a deleted topic's files could not be removed");
-            }
+        let mut removed: Vec<_> = logs.into_iter().map(Log::remove).collect();
+        // Not published yet: the image is the one that still has the topic.
+        if let Some(topic) = self.metadata.image().topic_by_id(id)
+            && removed.len() < topic.partitions.len()
+        {
+            // A partition that is offline has no log, but may have files, which
+            // a topic made again under this name must not find.
+            let remove = |index| {
+                self.storage
+                    .remove_folder(&folder_name(&topic.name, index), Duration::ZERO)
+            };
+            let indexes = 0..topic.partitions.len() as i32;
+            removed.extend(indexes.map(|index| remove(PartitionIndex(index))));
+        }
+        for error in removed.into_iter().filter_map(Result::err) {
+            tracing::warn!(%error, "a deleted topic's files could not be removed");
         }
     }
 

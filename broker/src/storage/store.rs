@@ -14,7 +14,9 @@ use super::memory::MemoryDisk;
 use super::sync::Syncer;
 use super::{Disk, StorageError};
 
-/// What the name of a partition's folder that is about to be removed ends with.
+/// What the name of a folder ends with that holds a partition's folder which is
+/// about to be removed. Nothing is added to the name of that itself: a topic's
+/// name may be as long as a file system takes.
 const DELETED_FOLDER: &str = "-delete";
 
 /// One data directory, or the memory that stands for one.
@@ -96,14 +98,18 @@ impl Storage {
 
     /// Moves a partition's folder out of the way and removes it later.
     pub fn remove_folder(&self, folder: &str, delay: Duration) -> Result<(), StorageError> {
-        let number = self.removals.fetch_add(1, Ordering::Relaxed);
-        let aside = format!("{folder}.{number}{DELETED_FOLDER}");
-        match self.disk.rename(folder, &aside) {
-            Ok(()) => {}
+        let io = |doing, error| StorageError::io(doing, folder, error);
+        let files = self.disk.list(folder).map_err(|error| io("list", error))?;
+        if files.is_empty() {
             // A log that was never appended to has no folder.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(StorageError::io("rename", folder, error)),
+            return Ok(());
         }
+        let number = self.removals.fetch_add(1, Ordering::Relaxed);
+        let aside = format!("{number}{DELETED_FOLDER}");
+        self.disk
+            .create_folder(&aside)
+            .and_then(|()| self.disk.rename(folder, &format!("{aside}/{folder}")))
+            .map_err(|error| io("rename", error))?;
         self.marks.forget(folder);
         self.unlink_folder(aside, delay);
         Ok(())
@@ -136,17 +142,15 @@ impl Storage {
     /// Removes what an earlier process had set aside.
     fn go_on_removing(&self) -> Result<(), StorageError> {
         for name in self.names()? {
-            let Some((folder, number)) = name
-                .strip_suffix(DELETED_FOLDER)
-                .and_then(|name| name.rsplit_once('.'))
-            else {
-                continue;
-            };
-            let Ok(number) = number.parse::<u64>() else {
+            let number = name.strip_suffix(DELETED_FOLDER);
+            let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
                 continue;
             };
             self.removals.fetch_max(number + 1, Ordering::Relaxed);
-            self.marks.forget(folder);
+            let folders = self.disk.list(&name);
+            for folder in folders.map_err(|error| StorageError::io("list", &name, error))? {
+                self.marks.forget(&folder);
+            }
             self.unlink_folder(name, Duration::ZERO);
         }
         Ok(())

@@ -7,18 +7,22 @@
 #[path = "../socket/mod.rs"]
 mod socket;
 
+use std::path::{Path, PathBuf};
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     CreatePartitionsRequest, CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest,
-    MetadataRequest, TopicName,
+    MetadataRequest, ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use ottla::Broker;
+use ottla_core::batch::RecordBatchBuilder;
 use socket::Client;
 use uuid::Uuid;
 
@@ -155,5 +159,77 @@ async fn an_empty_list_of_properties_asks_for_all_of_them() {
     assert!(!own.is_empty() && own.iter().all(|config| config.read_only));
     let for_all_brokers = described(BROKER, "", None);
     assert_eq!(for_all_brokers, [], "nothing was set for all brokers");
+    broker.shutdown().await;
+}
+
+fn log_files(data: &Path, folder: &str) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(data.join(folder)).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .collect()
+}
+
+/// Produces one record; the error code and the offset it got.
+fn produce(client: &mut Client, topic: &str) -> (i16, i64) {
+    let mut batch = RecordBatchBuilder::new();
+    batch.push(-1, None, Some(b"value"), &[]).unwrap();
+    let records = PartitionProduceData::default().with_records(Some(batch.build().freeze()));
+    let topic = TopicProduceData::default()
+        .with_name(topic_name(topic))
+        .with_partition_data(vec![records]);
+    let request = ProduceRequest::default()
+        .with_acks(-1)
+        .with_timeout_ms(10_000)
+        .with_topic_data(vec![topic]);
+    let produced = client.call(9, &request).responses.remove(0);
+    let produced = &produced.partition_responses[0];
+    (produced.error_code, produced.base_offset)
+}
+
+#[tokio::test]
+async fn a_deleted_topic_leaves_nothing_to_one_of_its_name_however_long_that_is() {
+    let data = tempfile::tempdir().unwrap();
+    let start = || Broker::builder().data_dir(data.path()).start();
+    let name = "n".repeat(249);
+    let broker = start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    for _ in 0..2 {
+        assert_eq!(create(&mut client, &[(&name, 1)]), [0]);
+        assert_eq!(produce(&mut client, &name), (0, 0));
+        assert_eq!(delete(&mut client, vec![by_name(&name)]), [0]);
+    }
+    broker.shutdown().await;
+
+    let broker = start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    assert_eq!(create(&mut client, &[(&name, 1)]), [0]);
+    assert_eq!(produce(&mut client, &name), (0, 0));
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn deleting_a_topic_whose_log_is_damaged_is_a_way_out() {
+    let data = tempfile::tempdir().unwrap();
+    let start = || {
+        Broker::builder()
+            .data_dir(data.path())
+            .topic("t", 2)
+            .start()
+    };
+    let broker = start().await.unwrap();
+    assert_eq!(produce(&mut Client::connect(&broker), "t"), (0, 0));
+    broker.shutdown().await;
+    for file in log_files(data.path(), "t-0") {
+        std::fs::write(file, b"damaged").unwrap();
+    }
+
+    let broker = start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    let offline = ResponseError::KafkaStorageError.code();
+    assert_eq!(produce(&mut client, "t").0, offline);
+    assert_eq!(delete(&mut client, vec![by_name("t")]), [0]);
+    assert_eq!(create(&mut client, &[("t", 1)]), [0]);
+    assert_eq!(produce(&mut client, "t"), (0, 0));
     broker.shutdown().await;
 }
