@@ -55,7 +55,9 @@ pub(super) fn handle(
     let fetch = Arc::new(Fetch::new(node, context, &request));
     Ok(match fetch.attempt(Cold::LeaveOut) {
         Some(attempt) if fetch.is_satisfied_by(&attempt) => Answer::Ready(fetch.reply(attempt)),
-        first => Answer::Later(Box::pin(fetch.wait(first))),
+        // What was read is read again: while others stand before this request,
+        // its records must not fill the memory.
+        first => Answer::Later(Box::pin(fetch.wait(first.map(Attempt::forget)))),
     })
 }
 
@@ -104,6 +106,12 @@ struct Attempt {
     is_urgent: bool,
     /// The high watermark of each partition that was looked at.
     seen: Vec<(Arc<Partition>, Offset)>,
+}
+
+/// What a look that did not find enough leaves behind.
+struct Seen {
+    bytes: usize,
+    high_watermarks: Vec<(Arc<Partition>, Offset)>,
 }
 
 impl Fetch {
@@ -261,34 +269,36 @@ impl Fetch {
     }
 
     /// Looks again whenever something happened, until there is enough or the
-    /// time is up.
-    async fn wait(self: Arc<Self>, first: Option<Attempt>) -> Reply {
-        let mut attempt = match first {
-            Some(attempt) => attempt,
-            None => self.attempt_blocking().await,
-        };
-        while !self.is_satisfied_by(&attempt) {
-            self.sleep(attempt).await;
-            attempt = match self.attempt(Cold::LeaveOut) {
+    /// time is up. `seen` is `None` when looking would have blocked.
+    async fn wait(self: Arc<Self>, mut seen: Option<Seen>) -> Reply {
+        loop {
+            let without_blocking = match seen {
+                Some(seen) => {
+                    self.sleep(seen).await;
+                    self.attempt(Cold::LeaveOut)
+                }
+                None => None,
+            };
+            let attempt = match without_blocking {
                 Some(attempt) => attempt,
                 None => self.attempt_blocking().await,
             };
+            if self.is_satisfied_by(&attempt) {
+                return self.reply(attempt);
+            }
+            seen = Some(attempt.forget());
         }
-        self.reply(attempt)
     }
 
     /// Returns when enough bytes may have arrived, or at the deadline.
-    async fn sleep(&self, attempt: Attempt) {
-        let missing = self.min_bytes.saturating_sub(attempt.bytes);
+    async fn sleep(&self, seen: Seen) {
+        let missing = self.min_bytes.saturating_sub(seen.bytes);
         let signal = FetchSignal::new(missing as i64);
-        let watches: Vec<_> = attempt
-            .seen
+        let watches: Vec<_> = seen
+            .high_watermarks
             .iter()
             .map(|(partition, high_watermark)| partition.watch(*high_watermark, &signal))
             .collect();
-        // The records read so far are read again: they must not stay in memory
-        // for as long as nothing happens.
-        drop(attempt);
         let _ = tokio::time::timeout_at(self.deadline, signal.woken()).await;
         drop(watches);
     }
@@ -305,6 +315,14 @@ impl Fetch {
 }
 
 impl Attempt {
+    /// Lets go of the records.
+    fn forget(self) -> Seen {
+        Seen {
+            bytes: self.bytes,
+            high_watermarks: self.seen,
+        }
+    }
+
     fn fail(&mut self, index: i32, error_code: i16) -> PartitionFetched {
         self.is_urgent = true;
         PartitionFetched::failed(index, error_code)

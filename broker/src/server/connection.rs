@@ -186,9 +186,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// Moves every reply that is ready, from the front on, to the outbox; pending
-/// until there is at least one. Returns the bytes of those that were held.
-/// Cancel-safe: nothing is taken and not moved.
+/// Moves replies that are ready, from the front on, to the outbox, until that
+/// is full; pending until there is at least one. Returns the bytes of those that
+/// were held. Cancel-safe: nothing is taken and not moved.
 async fn settle_front(
     node: &Node,
     pending: &mut VecDeque<(ReplyTo, Pending)>,
@@ -196,7 +196,11 @@ async fn settle_front(
 ) -> usize {
     poll_fn(|task| {
         let (mut moved, mut held_bytes) = (false, 0);
-        while let Some((_, front)) = pending.front_mut() {
+        // A long poll reads its records when it is polled: once the outbox is
+        // full, those behind it have to wait until it is written.
+        while let Some((_, front)) = pending.front_mut()
+            && outbox.len_bytes() < HELD_BYTES_MAX
+        {
             let was_held = matches!(front, Pending::Ready(_));
             let Poll::Ready(reply) = poll_reply(front, task) else {
                 break;
@@ -227,5 +231,39 @@ fn poll_reply(pending: &mut Pending, task: &mut Context<'_>) -> Poll<Reply> {
     match pending {
         Pending::Ready(reply) => Poll::Ready(std::mem::take(reply)),
         Pending::Later(reply) => reply.as_mut().poll(task),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ottla_core::config::BrokerConfigs;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::NodeConfig;
+
+    #[tokio::test]
+    async fn long_polls_that_wake_together_are_written_before_the_next_is_read() {
+        let config = NodeConfig::new(BrokerConfigs::default(), None, None).unwrap();
+        let node = Node::start(config).unwrap();
+        let to = ReplyTo {
+            api_key: 1,
+            api_version: 12,
+            correlation_id: 7,
+            received: Instant::now(),
+        };
+        let reply = || Reply {
+            chunks: vec![Bytes::from_static(&[0; HELD_BYTES_MAX / 2])],
+            ..Reply::default()
+        };
+        let later = || Pending::Later(Box::pin(async move { reply() }));
+        let mut pending: VecDeque<_> = (0..10).map(|_| (to, later())).collect();
+        let mut outbox = Outbox::default();
+        settle_front(&node, &mut pending, &mut outbox).await;
+        assert_eq!(pending.len(), 8);
+        outbox.flush(&mut tokio::io::sink()).await.unwrap();
+        settle_front(&node, &mut pending, &mut outbox).await;
+        assert_eq!(pending.len(), 6);
     }
 }
