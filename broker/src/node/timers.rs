@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
@@ -105,7 +106,11 @@ impl Timers {
 
     fn fire_due(&self, now_ms: u64) {
         while let Some(callback) = self.take_due(now_ms) {
-            callback();
+            // A callback that panics must not take the other timers with it:
+            // no session would ever end again.
+            if catch_unwind(AssertUnwindSafe(callback)).is_err() {
+                tracing::error!("a timer's callback panicked; the others go on");
+            }
         }
     }
 
@@ -161,6 +166,17 @@ mod tests {
         timers.cancel(id);
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(order.try_recv().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callback_that_panics_stops_no_other_timer() {
+        let (timers, clock) = started();
+        let (fired, order) = mpsc::channel();
+        let now_ms = clock.now().monotonic_ms;
+        timers.schedule(now_ms + 10, || panic!("on purpose"));
+        timers.schedule(now_ms + 20, move || fired.send(()).unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(order.try_recv(), Ok(()));
     }
 
     #[tokio::test]
