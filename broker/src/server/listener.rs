@@ -85,13 +85,13 @@ impl OpenConnections {
     fn take(self: &Arc<Self>, node: &Node, address: IpAddr) -> Option<Place> {
         let mut by_address = self.0.lock().expect("counting cannot panic");
         let in_all: usize = by_address.values().sum();
-        let count = by_address.entry(address).or_default();
-        if in_all >= node.config.connections_max || *count >= node.config.connections_per_ip_max {
+        let count = by_address.get(&address).copied().unwrap_or_default();
+        if in_all >= node.config.connections_max || count >= node.config.connections_per_ip_max {
             node.counters.connection_refused();
             tracing::warn!(%address, in_all, "connection refused: too many are open");
             return None;
         }
-        *count += 1;
+        by_address.insert(address, count + 1);
         Some(Place {
             open: Arc::clone(self),
             address,
