@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -119,7 +119,8 @@ fn docs<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) ->
     let pages: Router<S> = SwaggerUi::new("/docs").url(OPENAPI_PATH, document).into();
     pages.layer(from_fn(async |request: Request, next: Next| {
         let mut response = next.run(request).await;
-        if response.status() == StatusCode::NOT_FOUND {
+        if response.status().is_client_error() {
+            // Neither "not found" nor "bad path" comes in our envelope from there.
             return ApiError::NoSuchPath.into_response();
         }
         let policy = HeaderValue::from_static(DOCS_POLICY);

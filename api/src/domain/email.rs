@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn addresses_are_compared_in_lower_case() {
         assert_eq!(
-            Email::parse("Test00@Gmail.com").unwrap().as_str(),
+            Email::parse("Test00@Example.com").unwrap().as_str(),
             "test00@example.com"
         );
     }

@@ -23,6 +23,8 @@ async fn raw(
 async fn unknown_paths_and_methods_are_told_apart() {
     let app = TestApp::start().await;
     for path in [
+        "/docs/nothing",
+        "/docs/%ff",
         "/",
         "/api",
         "/api/nothing",
