@@ -4,9 +4,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiKey, CreateTopicsRequest, ProduceRequest, RequestHeader, TopicName,
+    ApiKey, CreateTopicsRequest, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
+    TopicName,
 };
-use kafka_protocol::protocol::{Encodable, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use ottla_core::batch::RecordBatchBuilder;
 
 /// The topic every workload writes to; its only partition is 0.
@@ -21,6 +22,7 @@ const CORRELATION_ID_AT: usize = 8;
 #[derive(Clone)]
 pub struct Frame {
     bytes: Bytes,
+    records: usize,
     records_bytes: usize,
 }
 
@@ -28,6 +30,11 @@ impl Frame {
     /// The frame as it goes over the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// How many records its batch has.
+    pub fn records(&self) -> usize {
+        self.records
     }
 
     /// Bytes of the record batch in it.
@@ -39,11 +46,13 @@ impl Frame {
 /// A Produce with acks=1 of one batch of at least `batch_bytes`.
 pub fn produce(record_bytes: usize, batch_bytes: usize) -> Frame {
     let mut batch = RecordBatchBuilder::new();
+    let mut records = 0;
     let value = vec![b'v'; record_bytes];
     while batch.is_empty() || batch.size_bytes() + record_bytes < batch_bytes {
         batch
             .push(1_700_000_000_000, None, Some(&value), &[])
             .unwrap();
+        records += 1;
     }
     let batch = batch.build().freeze();
     let records_bytes = batch.len();
@@ -59,6 +68,7 @@ pub fn produce(record_bytes: usize, batch_bytes: usize) -> Frame {
         .with_topic_data(vec![topic]);
     Frame {
         bytes: frame(ApiKey::Produce, PRODUCE_VERSION, &request),
+        records,
         records_bytes,
     }
 }
@@ -74,8 +84,21 @@ pub fn create_topic() -> Frame {
         .with_timeout_ms(30_000);
     Frame {
         bytes: frame(ApiKey::CreateTopics, CREATE_TOPICS_VERSION, &request),
+        records: 0,
         records_bytes: 0,
     }
+}
+
+/// The offset that the broker gave to the batch it acknowledges. Panics when
+/// it refused it: refusing quickly is no feat.
+pub fn acknowledged_offset(answer: &[u8]) -> i64 {
+    let mut answer = Bytes::copy_from_slice(answer);
+    let header_version = ApiKey::Produce.response_header_version(PRODUCE_VERSION);
+    ResponseHeader::decode(&mut answer, header_version).unwrap();
+    let response = ProduceResponse::decode(&mut answer, PRODUCE_VERSION).unwrap();
+    let partition = &response.responses[0].partition_responses[0];
+    assert_eq!(partition.error_code, 0, "the broker refused a batch");
+    partition.base_offset
 }
 
 fn frame(key: ApiKey, version: i16, request: &impl Encodable) -> Bytes {

@@ -24,7 +24,9 @@ mod report;
 
 use std::path::PathBuf;
 
+use frames::Frame;
 use peers::{Peer, Storage};
+use process::Running;
 use report::{Figure, Table};
 
 /// One produce workload.
@@ -75,7 +77,7 @@ fn main() {
         return peers::play(role.trim_start_matches("--role="), &arguments[1..]);
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
-    let (rounds, divisor) = if quick { (2, 8) } else { (5, 1) };
+    let (rounds, divisor) = if quick { (3, 8) } else { (5, 1) };
     println!("{}", report::machine());
     for workload in WORKLOADS {
         throughput(workload, rounds, divisor);
@@ -107,6 +109,9 @@ fn throughput(workload: &Workload, rounds: usize, divisor: usize) {
                 workload.in_flight,
             );
             let cpu = running.cpu_seconds() - before;
+            if let Peer::Broker(_) = peer {
+                check_that_all_was_written(&running, &frame, requests);
+            }
             let megabytes = (requests * frame.records_bytes()) as f64 / 1e6;
             let (rate, cost) = (megabytes / seconds, cpu / megabytes * 1e3);
             table.add(&format!("{peer}: MB/s"), rate);
@@ -121,6 +126,13 @@ fn throughput(workload: &Workload, rounds: usize, divisor: usize) {
         }
     }
     table.print();
+}
+
+/// What comes next is given the offset behind all that was sent.
+fn check_that_all_was_written(running: &Running, frame: &Frame, requests: usize) {
+    let answer = driver::ask(running.address(), frame);
+    let written = usize::try_from(frames::acknowledged_offset(&answer)).unwrap();
+    assert_eq!(written, requests * frame.records());
 }
 
 fn round_trips(count: usize, rounds: usize) {
@@ -169,8 +181,9 @@ fn idle_memory() {
     let running = peers::serve(&ottla, Storage::Memory);
     std::thread::sleep(std::time::Duration::from_secs(1));
     let memory = process::memory(running.process_id());
-    table.add("private", memory.private_megabytes);
-    table.add("resident", memory.resident_megabytes);
+    table.add("private: what it has written", memory.written_megabytes);
+    table.add("pages of the program file", memory.program_megabytes);
+    table.add("resident, all together", memory.resident_megabytes);
     table.print();
 }
 

@@ -117,8 +117,10 @@ pub fn start_to_first_acknowledgement(ottla: &Path, storage: Storage) -> f64 {
     let started = Instant::now();
     let running = serve(ottla, storage);
     driver::ask(running.address(), &frames::create_topic());
-    driver::ask(running.address(), &produce);
-    started.elapsed().as_secs_f64() * 1e3
+    let answer = driver::ask(running.address(), &produce);
+    let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+    assert_eq!(frames::acknowledged_offset(&answer), 0);
+    milliseconds
 }
 
 /// The other roles this program plays, in a process of its own.

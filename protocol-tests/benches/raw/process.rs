@@ -17,8 +17,10 @@ pub struct Running {
 
 /// What a process holds.
 pub struct Memory {
-    /// Pages nobody else has.
-    pub private_megabytes: f64,
+    /// Pages it has written to; nobody can share them.
+    pub written_megabytes: f64,
+    /// Pages of its program and data files, which a second process would share.
+    pub program_megabytes: f64,
     /// All pages in memory, shared ones included.
     pub resident_megabytes: f64,
 }
@@ -73,7 +75,8 @@ pub fn memory(process_id: u32) -> Memory {
             / 1024.0
     };
     Memory {
-        private_megabytes: megabytes("Private_Clean:") + megabytes("Private_Dirty:"),
+        written_megabytes: megabytes("Private_Dirty:"),
+        program_megabytes: megabytes("Private_Clean:"),
         resident_megabytes: megabytes("Rss:"),
     }
 }

@@ -12,9 +12,12 @@ impl Figure {
         Figure { sorted }
     }
 
+    /// Between two measurements, in proportion to the distance to each.
     pub fn percentile(&self, percent: f64) -> f64 {
-        let last = self.sorted.len() - 1;
-        self.sorted[(percent / 100.0 * last as f64).round() as usize]
+        let place = percent / 100.0 * (self.sorted.len() - 1) as f64;
+        let (below, above) = (place.floor() as usize, place.ceil() as usize);
+        let (low, high) = (self.sorted[below], self.sorted[above]);
+        low + (high - low) * place.fract()
     }
 }
 
@@ -63,11 +66,14 @@ pub fn machine() -> String {
         line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
             .unwrap_or_default()
     };
+    let memory = after_colon(&read("/proc/meminfo"), "MemTotal");
+    let kilobytes = memory.trim_end_matches(" kB").parse().unwrap_or(0.0);
+    let system = read("/proc/sys/kernel/osrelease");
+    let release = system.split(['-', '\n']).next().unwrap_or_default();
     format!(
-        "{} x {}, {}, Linux {}",
+        "{} x {}, {:.0} GiB, Linux {release}",
         std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         after_colon(&read("/proc/cpuinfo"), "model name"),
-        after_colon(&read("/proc/meminfo"), "MemTotal"),
-        read("/proc/sys/kernel/osrelease").trim(),
+        kilobytes / f64::from(1 << 20),
     )
 }
