@@ -74,6 +74,7 @@ pub(crate) struct Parts {
 
 /// Starts every part, the ones that others need first.
 pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Parts> {
+    check_addresses(&plan)?;
     let mut list = Vec::new();
     let broker = start_broker(&plan, &mut list).await?;
     let bootstrap = match (&broker, &plan.kafka.bootstrap) {
@@ -119,6 +120,24 @@ impl Parts {
     }
 }
 
+/// Says which address cannot be had while nothing has been started yet: a
+/// part that stops again takes its time and its clients complain.
+fn check_addresses(plan: &Plan<'_>) -> anyhow::Result<()> {
+    let broker = runs_a_broker(plan).then_some(("--broker-listen", plan.broker));
+    let push_service = plan.push_service.map(|address| ("--push-service", address));
+    let services = [("--listen", plan.api), ("--push-listen", plan.push)];
+    for (flag, address) in services.into_iter().chain(broker).chain(push_service) {
+        std::net::TcpListener::bind(address).with_context(|| {
+            format!("cannot listen on {address}; choose another address with {flag}")
+        })?;
+    }
+    Ok(())
+}
+
+fn runs_a_broker(plan: &Plan<'_>) -> bool {
+    plan.bus == BusKind::Kafka && plan.kafka.bootstrap.is_none()
+}
+
 /// The services' clients close on threads of their own; a broker that goes
 /// before them makes each of them complain.
 async fn wait_for_clients_to_leave(broker: &Broker) {
@@ -135,7 +154,7 @@ async fn wait_for_clients_to_leave(broker: &Broker) {
 }
 
 async fn start_broker(plan: &Plan<'_>, list: &mut Vec<Part>) -> anyhow::Result<Option<Broker>> {
-    if plan.bus == BusKind::Local || plan.kafka.bootstrap.is_some() {
+    if !runs_a_broker(plan) {
         return Ok(None);
     }
     let began = Instant::now();
