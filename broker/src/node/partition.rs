@@ -347,9 +347,17 @@ impl Partition {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner
-            .lock()
-            .expect("a panic between write and replay leaves the partition out of service")
+        self.inner.lock().unwrap_or_else(|poisoned| {
+            // A step that panicked may have written and not replayed. Only this
+            // partition is out of service, until a restart reads its log again;
+            // whoever holds a ticket of it can still let go.
+            let mut inner = poisoned.into_inner();
+            inner.open = Err(Unavailable::Offline);
+            inner.waiters.take_all().up(Err(Unavailable::Offline));
+            self.inner.clear_poison();
+            tracing::error!(topic = %self.topic_id, index = %self.index, "partition offline: a step panicked");
+            inner
+        })
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) const METADATA_FOLDER: &str = "__cluster_metadata-0";
 pub(crate) enum MetadataError {
     #[error("the metadata log took no record: {0}")]
     Append(String),
+    #[error("an earlier change was interrupted half-way: restart the broker")]
+    HalfDone,
     #[error("the metadata log holds a record that cannot be read: {0}")]
     Unreadable(String),
 }
@@ -126,10 +128,7 @@ impl Metadata {
         decide: impl FnOnce(&mut Draft) -> T,
         apply: impl FnOnce(&MetadataImage, &[MetadataRecord]),
     ) -> Result<(T, Committed), MetadataError> {
-        let _alone = self
-            .proposing
-            .lock()
-            .expect("a proposal that panicked stops the node");
+        let _alone = self.proposing.lock().map_err(|_| MetadataError::HalfDone)?;
         let mut draft = Draft {
             image: MetadataImage::clone(&self.image.load()),
             records: Vec::new(),

@@ -227,6 +227,26 @@ async fn deleting_the_partition_fails_its_tickets_and_wakes_its_readers() {
     assert!(partition.close(Unavailable::Deleted).is_none());
 }
 
+#[tokio::test]
+async fn a_panic_inside_takes_the_partition_offline_and_nothing_else() {
+    let partition = partition(settings());
+    let first = partition.ticket(Offset(1)).unwrap().unwrap();
+    let second = partition.ticket(Offset(1)).unwrap().unwrap();
+    let step = std::panic::AssertUnwindSafe(|| {
+        // Dropped while the stack unwinds, as a connection's tickets are.
+        let _second = second;
+        let _half_done = partition.inner();
+        panic!("on purpose");
+    });
+    std::panic::catch_unwind(step).unwrap_err();
+    assert_eq!(first.await, Err(Unavailable::Offline));
+    assert!(matches!(
+        partition.append(NOW, batch(1), CLIENT),
+        Err(AppendError::Unavailable(Unavailable::Offline))
+    ));
+    assert!(partition.close(Unavailable::Deleted).is_none());
+}
+
 #[test]
 fn concurrent_producers_get_dense_offsets_and_readers_whole_batches() {
     let partition = partition(settings());
