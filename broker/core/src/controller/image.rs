@@ -9,6 +9,7 @@ use rpds::RedBlackTreeMapSync;
 
 use super::configs::ConfigResource;
 use super::record::MetadataRecord;
+use super::topic_name::metric_name;
 use crate::config::{BROKER_CONFIGS, Overrides, TOPIC_CONFIGS};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 
@@ -17,6 +18,8 @@ use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 pub struct MetadataImage {
     topics: RedBlackTreeMapSync<Arc<str>, Arc<TopicImage>>,
     names: RedBlackTreeMapSync<TopicId, Arc<str>>,
+    /// Names that others may collide with, by what their metrics are called.
+    metric_names: RedBlackTreeMapSync<String, Arc<str>>,
     /// Dynamic configuration of one broker, or of all under the empty name.
     broker_configs: RedBlackTreeMapSync<Arc<str>, Overrides>,
     next_producer_id: i64,
@@ -60,6 +63,12 @@ impl MetadataImage {
     /// The topic of that id.
     pub fn topic_by_id(&self, id: TopicId) -> Option<&Arc<TopicImage>> {
         self.topic(self.names.get(&id)?)
+    }
+
+    /// The other topic whose name differs from this one in `.` and `_` only.
+    pub(super) fn colliding_with(&self, name: &str) -> Option<&Arc<str>> {
+        let existing = self.metric_names.get(&metric_name(name)?)?;
+        (**existing != *name).then_some(existing)
     }
 
     /// Every topic, by name.
@@ -132,6 +141,9 @@ impl MetadataImage {
         };
         self.topics.insert_mut(Arc::clone(name), Arc::new(topic));
         self.names.insert_mut(id, Arc::clone(name));
+        if let Some(metric_name) = metric_name(name) {
+            self.metric_names.insert_mut(metric_name, Arc::clone(name));
+        }
     }
 
     fn set_partition(&mut self, id: TopicId, index: PartitionIndex, partition: &PartitionImage) {
@@ -151,6 +163,9 @@ impl MetadataImage {
         if let Some(name) = self.names.get(&id).cloned() {
             self.topics.remove_mut(&name);
             self.names.remove_mut(&id);
+            if let Some(metric_name) = metric_name(&name) {
+                self.metric_names.remove_mut(&metric_name);
+            }
         }
     }
 

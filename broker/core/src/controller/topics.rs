@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::image::{MetadataImage, PartitionImage, TopicImage};
 use super::record::MetadataRecord;
-use super::topic_name::{TopicNameError, collide, validate_topic_name};
+use super::topic_name::{TopicNameError, validate_topic_name};
 use crate::config::{ConfigError, Overrides, TOPIC_CONFIGS};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 
@@ -161,14 +161,10 @@ fn refuse_taken_name(image: &MetadataImage, name: &Arc<str>) -> Result<(), Creat
     if image.topic(name).is_some() {
         return Err(CreateTopicError::AlreadyExists(Arc::clone(name)));
     }
-    // Only names with one of the two characters can collide.
-    if !name.contains(['.', '_']) {
-        return Ok(());
-    }
-    match image.topics().find(|topic| collide(&topic.name, name)) {
+    match image.colliding_with(name) {
         Some(existing) => Err(CreateTopicError::Collision {
             new: Arc::clone(name),
-            existing: Arc::clone(&existing.name),
+            existing: Arc::clone(existing),
         }),
         None => Ok(()),
     }

@@ -85,6 +85,15 @@ fn a_name_is_taken_once_and_again_after_deletion_with_another_id() {
         .iter()
         .for_each(|record| image.replay(record));
     assert!(image.topic("a.b").is_none() && image.topic_by_id(first.id).is_none());
+    created(&mut image, ONE, &request("a_b"));
+    assert!(matches!(
+        refused(&image, &request("a.b")),
+        CreateTopicError::Collision { .. }
+    ));
+    let topic = Arc::clone(image.topic("a_b").unwrap());
+    decide_delete_topic(&topic)
+        .iter()
+        .for_each(|record| image.replay(record));
     created(&mut image, ONE, &request("other"));
     let second = created(&mut image, ONE, &request("a.b"));
     assert_ne!(first.id, second.id);
