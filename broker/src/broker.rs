@@ -256,7 +256,9 @@ impl Drop for Runtime {
     }
 }
 
-/// A running broker. Dropping it stops it; nothing of it stays in the process.
+/// A running broker. Dropping it stops it, as a crash would: nothing of it stays
+/// in the process, but its threads and its data directory are free a moment
+/// later only. [`shutdown`](Self::shutdown) waits for both.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
