@@ -2,13 +2,18 @@
 
 use ottla_core::group::classic::JoinRequest;
 use ottla_core::group::offsets::{
-    DeleteRequest, FetchRequest, OffsetReply, OffsetRequest, OffsetToCommit, Topic,
+    DeleteRequest, FetchRequest, OffsetReply, OffsetRequest, OffsetTimer, OffsetToCommit, Topic,
 };
-use ottla_core::group::{GroupConfig, GroupError, GroupReply, GroupRequest, MemberId};
-use ottla_core::ids::{Offset, PartitionIndex};
+use ottla_core::group::record::{OffsetRecord, offset::CommittedOffset};
+use ottla_core::group::{
+    GroupConfig, GroupDecision, GroupError, GroupRecord, GroupReply, GroupRequest, GroupShard,
+    GroupTimer, MemberId,
+};
+use ottla_core::ids::{Offset, PartitionIndex, TopicId};
+use ottla_core::time::Now;
 
 use crate::client::{GROUP, SESSION_MS, commit, join, leaving};
-use crate::driver::Driver;
+use crate::driver::{Driver, Topics};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -266,4 +271,50 @@ fn offsets_of_a_deleted_topic_go_with_it() {
     }
     assert_eq!(driver.committed("orders"), None);
     assert_eq!(driver.committed("payments"), Some(8));
+}
+
+#[test]
+fn many_offsets_go_in_steps_that_the_log_can_take() {
+    let offsets = || {
+        let mut shard = GroupShard::new(GroupConfig::default());
+        for partition in 0..2_500 {
+            shard.replay(&GroupRecord::Offset(OffsetRecord {
+                group: GROUP.into(),
+                topic: "orders".into(),
+                partition: PartitionIndex(partition),
+                committed: Some(CommittedOffset {
+                    offset: Offset(1),
+                    leader_epoch: None,
+                    metadata: String::new(),
+                    commit_timestamp_ms: 0,
+                    expire_timestamp_ms: Some(1),
+                    topic_id: TopicId::ZERO,
+                }),
+            }));
+        }
+        shard
+    };
+    let now = Now {
+        monotonic_ms: 0,
+        wall_ms: 2,
+    };
+    let steps = |mut shard: GroupShard, decide: &dyn Fn(&GroupShard) -> GroupDecision| {
+        let mut steps = Vec::new();
+        loop {
+            let records = decide(&shard).records;
+            if records.is_empty() {
+                return steps;
+            }
+            records.iter().for_each(|record| shard.replay(record));
+            steps.push(records.len());
+        }
+    };
+    let deleted = steps(offsets(), &|shard| shard.topic_deleted("orders"));
+    assert_eq!(deleted, [1_000, 1_000, 500]);
+    let expiry = GroupTimer::Offsets(OffsetTimer::Expiry);
+    let expired = steps(offsets(), &|shard| {
+        shard.fire(now, &expiry, &Topics::default())
+    });
+    assert_eq!(expired.iter().max(), Some(&1_000));
+    assert!(expired.iter().sum::<usize>() >= 2_500);
 }

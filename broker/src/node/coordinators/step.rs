@@ -126,11 +126,17 @@ impl Active {
     }
 
     pub(super) fn topic_deleted(&mut self, step: &Step<'_>, topic: &str) {
-        let decision = self.groups.topic_deleted(topic);
-        match self.carry_out(step, decision) {
-            Ok(replies) => self.deliver(step, replies),
-            Err(error) => {
-                tracing::warn!(topic, %error, "offsets of a deleted topic were not deleted");
+        loop {
+            let decision = self.groups.topic_deleted(topic);
+            if decision.records.is_empty() {
+                return;
+            }
+            match self.carry_out(step, decision) {
+                Ok(replies) => self.deliver(step, replies),
+                Err(error) => {
+                    tracing::warn!(topic, %error, "offsets of a deleted topic were not deleted");
+                    return;
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use super::super::{
     GroupDecision, GroupEffect, GroupError, GroupReply, GroupShard, TopicName, TopicsView,
 };
 use super::commit::existing;
+use super::expire::RECORDS_MAX;
 use super::table::tombstone;
 use super::{DeleteRequest, OffsetReply, Outcome, Topic, answered};
 use crate::decision::RequestToken;
@@ -78,15 +79,17 @@ pub(super) fn is_subscribed_to(group: &Group, topic: &TopicName) -> bool {
 }
 
 impl GroupShard {
-    /// Deletes the offsets of a topic that was deleted.
+    /// Deletes offsets of a topic that was deleted, as many as fit one step: to
+    /// be asked again until nothing is left to write.
     pub fn topic_deleted(&self, topic: &str) -> GroupDecision {
-        let mut decision = GroupDecision::default();
-        for (group, name, partitions) in self.offsets.of_topic(topic) {
-            let tombstones = partitions
-                .keys()
-                .map(|&partition| tombstone(group, name, partition));
-            decision.records.extend(tombstones);
+        let of_topic = self.offsets.of_topic(topic);
+        let tombstones = of_topic.flat_map(|(group, name, partitions)| {
+            let partitions = partitions.keys();
+            partitions.map(move |&partition| tombstone(group, name, partition))
+        });
+        GroupDecision {
+            records: tombstones.take(RECORDS_MAX).collect(),
+            ..GroupDecision::default()
         }
-        decision
     }
 }

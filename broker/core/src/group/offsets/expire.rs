@@ -10,8 +10,9 @@ use super::delete::is_subscribed_to;
 use super::table::tombstone;
 use crate::time::Now;
 
-/// Tombstones one step may write; what is left waits for the next.
-const RECORDS_MAX: usize = 1_000;
+/// Tombstones one step may write; what is left waits for the next. A step is one
+/// batch: one that is larger than the log takes would never be written.
+pub(super) const RECORDS_MAX: usize = 1_000;
 
 pub(super) fn decide(shard: &GroupShard, now: Now) -> GroupDecision {
     let mut decision = GroupDecision::default();
@@ -30,7 +31,7 @@ pub(super) fn decide(shard: &GroupShard, now: Now) -> GroupDecision {
 }
 
 /// Writes the tombstones of the group's expired offsets; says whether none of
-/// its offsets is left.
+/// its offsets is left. Stops when a step is full.
 fn expire(
     shard: &GroupShard,
     now: Now,
@@ -42,6 +43,9 @@ fn expire(
     for (topic, partitions) in shard.offsets.of_group(id).into_iter().flatten() {
         let subscribed = is_subscribed_to(group, topic);
         for (&partition, committed) in partitions {
+            if records.len() >= RECORDS_MAX {
+                return false;
+            }
             let retention_ms = shard.config.offsets_retention_ms;
             if !subscribed && has_expired(group, committed, now, retention_ms) {
                 records.push(tombstone(id, topic, partition));
