@@ -181,9 +181,11 @@ fn idle_memory() {
     let running = peers::serve(&ottla, Storage::Memory);
     std::thread::sleep(std::time::Duration::from_secs(1));
     let memory = process::memory(running.process_id());
-    table.add("private: what it has written", memory.written_megabytes);
-    table.add("pages of the program file", memory.program_megabytes);
-    table.add("resident, all together", memory.resident_megabytes);
+    table.add("private", memory.private_megabytes);
+    table.add(
+        "resident, with the pages of the program file",
+        memory.resident_megabytes,
+    );
     table.print();
 }
 

@@ -17,10 +17,8 @@ pub struct Running {
 
 /// What a process holds.
 pub struct Memory {
-    /// Pages it has written to; nobody can share them.
-    pub written_megabytes: f64,
-    /// Pages of its program and data files, which a second process would share.
-    pub program_megabytes: f64,
+    /// Pages that are backed by no file: heap, stacks, data it has changed.
+    pub private_megabytes: f64,
     /// All pages in memory, shared ones included.
     pub resident_megabytes: f64,
 }
@@ -75,8 +73,8 @@ pub fn memory(process_id: u32) -> Memory {
             / 1024.0
     };
     Memory {
-        written_megabytes: megabytes("Private_Dirty:"),
-        program_megabytes: megabytes("Private_Clean:"),
+        // "Private_*" would count the program file's pages as well.
+        private_megabytes: megabytes("Anonymous:"),
         resident_megabytes: megabytes("Rss:"),
     }
 }
