@@ -69,6 +69,14 @@ fn start_use_and_drop(builder: impl Fn() -> BrokerBuilder) {
 
 #[test]
 fn dropped_brokers_leave_no_thread_and_no_descriptor() {
+    // Where another crate of the build wants tokio's signals, the first runtime
+    // of a process makes a pair of sockets that stays for good.
+    drop(
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
     let before = held();
     start_use_and_drop(|| Broker::builder().topic("orders", 3));
     assert_back_to(before);
