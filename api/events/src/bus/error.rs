@@ -13,6 +13,12 @@ pub enum BusError {
         /// librdkafka's sentence.
         reason: String,
     },
+    /// librdkafka makes no client of properties that are fine one by one.
+    #[error("no Kafka client can be made with these properties: {reason}")]
+    Client {
+        /// librdkafka's sentence.
+        reason: String,
+    },
     /// A property that the service's promises rest on.
     #[error("Kafka property `{key}` is set by the service itself and cannot be changed")]
     Reserved {

@@ -129,7 +129,7 @@ impl KafkaBus {
             .shared
             .config
             .admin()
-            .create_with_context(ServiceContext)
+            .create_with_context(ServiceContext::default())
             .map_err(|error| config::refusal(&error))?;
         let admin = Detached::new(admin);
         let topics = missing.iter().map(|(name, partitions)| {

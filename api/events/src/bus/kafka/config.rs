@@ -221,8 +221,7 @@ pub(super) fn refusal(error: &KafkaError) -> BusError {
             key: key.clone(),
             reason: reason.clone(),
         },
-        other => BusError::Property {
-            key: "?".into(),
+        other => BusError::Client {
             reason: other.to_string(),
         },
     }

@@ -24,9 +24,10 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::context::Troubles;
 use super::detached::{self, Detached};
 use super::partitions::{Partitions, StoreOffset};
-use super::{KafkaBus, config, context};
+use super::{KafkaBus, config};
 use crate::Timestamp;
 use crate::bus::consume::{Consumer, ConsumerSettings, Handler, Running};
 use crate::bus::{Bus, BusError, Incoming, Position};
@@ -53,6 +54,7 @@ pub(in crate::bus) fn consume(
     let context = GroupContext {
         partitions: partitions.clone(),
         assigned,
+        troubles: Troubles::default(),
     };
     let client: Client = bus
         .shared
@@ -214,15 +216,16 @@ pub(super) fn incoming(message: &BorrowedMessage<'_>) -> Incoming {
 struct GroupContext {
     partitions: Partitions,
     assigned: watch::Sender<bool>,
+    troubles: Troubles,
 }
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        context::log(level, facility, message);
+        self.troubles.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "librdkafka");
+        self.troubles.error(&error, reason);
     }
 }
 

@@ -46,7 +46,7 @@ impl KafkaBus {
     pub(super) fn new(config: KafkaConfig) -> Result<Self, BusError> {
         let producer = config
             .producer()
-            .create_with_context(ServiceContext)
+            .create_with_context(ServiceContext::default())
             .map_err(|error| config::refusal(&error))?;
         Ok(Self {
             shared: Arc::new(Shared {

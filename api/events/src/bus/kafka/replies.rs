@@ -33,7 +33,7 @@ pub(in crate::bus) fn read_replies(bus: &KafkaBus, reader: ReplyReader) -> Resul
         .shared
         .config
         .reply_consumer(&name)
-        .create_with_context(ServiceContext)
+        .create_with_context(ServiceContext::default())
         .map_err(|error| config::refusal(&error))?;
     let bus = bus.clone();
     let client = Arc::new(Detached::new(client));
