@@ -20,10 +20,9 @@ use uuid::Uuid;
 
 use super::errors::ApiError;
 use super::groups::{answer_all, group_id, other_kind, wire_instance, wire_member, wire_topic};
-use super::{Answer, Malformed, RequestContext, decode, wire_text};
+use super::{Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, wire_text};
 use crate::node::Node;
 
-const OPERATIONS_OMITTED: i32 = i32::MIN;
 const MEMBER_SPEAKS_CLASSIC: i8 = 0;
 const MEMBER_SPEAKS_CONSUMER: i8 = 1;
 

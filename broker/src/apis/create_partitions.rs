@@ -14,8 +14,10 @@ use ottla_core::controller::{
 use ottla_core::ids::NodeId;
 
 use super::errors::{ApiError, code_of, message_of};
+use super::proposal::{propose, refuse_all};
 use super::{Answer, Malformed, RequestContext, decode, when_committed};
 use crate::node::Node;
+use crate::node::metadata::Committed;
 
 pub(super) fn handle(
     node: &Arc<Node>,
@@ -23,31 +25,11 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: CreatePartitionsRequest = decode(context, body)?;
-    let brokers = [node.config.node_id];
-    let limit = |image: &MetadataImage| {
-        let wanted = request.topics.iter();
-        limit_added_partitions(
-            image,
-            wanted.map(|topic| (topic.name.as_str(), topic.count)),
-        )
-    };
-    let (results, committed) = if request.validate_only {
-        let image = node.metadata.image();
-        let results = match limit(&image) {
-            Ok(()) => decide_all(&request, |topic| decide(&image, &brokers, topic).map(drop)),
-            Err(too_many) => refuse_all(&request, too_many),
-        };
-        (results, Default::default())
-    } else {
-        let proposed = node.propose(context.now, |draft| match limit(draft.image()) {
-            Ok(()) => decide_all(&request, |topic| {
-                let records = decide(draft.image(), &brokers, topic)?;
-                draft.write(records);
-                Ok(())
-            }),
-            Err(too_many) => refuse_all(&request, too_many),
-        });
-        proposed.unwrap_or_else(|error| (refuse_all(&request, error), Default::default()))
+    let wanted = request.topics.iter();
+    let wanted = wanted.map(|topic| (topic.name.as_str(), topic.count));
+    let (results, committed) = match limit_added_partitions(&node.metadata.image(), wanted) {
+        Ok(()) => decide_all(node, context, &request),
+        Err(too_many) => (refuse_all(&request.topics, too_many), Committed::default()),
     };
     let answers = request.topics.iter().zip(results).map(|(topic, result)| {
         CreatePartitionsTopicResult::default()
@@ -59,29 +41,26 @@ pub(super) fn handle(
     Ok(when_committed(committed, context, response))
 }
 
-fn refuse_all(
-    request: &CreatePartitionsRequest,
-    error: impl Into<ApiError>,
-) -> Vec<Result<(), ApiError>> {
-    let error = error.into();
-    request.topics.iter().map(|_| Err(error.clone())).collect()
-}
-
 fn decide_all(
+    node: &Node,
+    context: &RequestContext,
     request: &CreatePartitionsRequest,
-    mut decide: impl FnMut(&CreatePartitionsTopic) -> Result<(), ApiError>,
-) -> Vec<Result<(), ApiError>> {
+) -> (Vec<Result<(), ApiError>>, Committed) {
+    let brokers = [node.config.node_id];
     let mut seen = BTreeSet::new();
-    let mut decide_once = |topic: &CreatePartitionsTopic| {
-        if !seen.insert(topic.name.clone()) {
-            return Err(ApiError::new(
-                ResponseError::InvalidRequest,
-                "Duplicate topic name.",
-            ));
-        }
-        decide(topic)
-    };
-    request.topics.iter().map(&mut decide_once).collect()
+    propose(
+        node,
+        context.now,
+        request.validate_only,
+        &request.topics,
+        |image, topic| {
+            if !seen.insert(topic.name.clone()) {
+                let message = "Duplicate topic name.";
+                return Err(ApiError::new(ResponseError::InvalidRequest, message));
+            }
+            decide(image, &brokers, topic)
+        },
+    )
 }
 
 fn decide(

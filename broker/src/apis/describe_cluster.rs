@@ -12,12 +12,10 @@ use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use super::errors::ApiError;
-use super::{Answer, Malformed, RequestContext, decode, wire_node, wire_text};
+use super::{Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, wire_node, wire_text};
 use crate::node::Node;
 
 const ENDPOINT_BROKERS: i8 = 1;
-const OPERATIONS_OMITTED: i32 = i32::MIN;
-
 pub(super) fn handle(
     node: &Arc<Node>,
     context: &RequestContext,

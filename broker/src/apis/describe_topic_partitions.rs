@@ -16,10 +16,10 @@ use ottla_core::controller::{
 };
 use uuid::Uuid;
 
-use super::{Answer, Malformed, RequestContext, decode, node_ids, wire_node, wire_text};
+use super::{
+    Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, node_ids, wire_node, wire_text,
+};
 use crate::node::Node;
-
-const OPERATIONS_OMITTED: i32 = i32::MIN;
 
 pub(super) fn handle(
     node: &Arc<Node>,

@@ -19,6 +19,7 @@ use ottla_core::controller::{
 
 use super::describe_configs::RESOURCE_TOPIC;
 use super::errors::{ApiError, code_of, message_of};
+use super::proposal::propose;
 use super::{Answer, Malformed, RequestContext, decode, when_committed};
 use crate::node::Node;
 
@@ -28,33 +29,20 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: IncrementalAlterConfigsRequest = decode(context, body)?;
-    let (results, committed) = if request.validate_only {
-        let image = node.metadata.image();
-        (
-            decide_all(&request, |resource| decide(&image, resource).map(drop)),
-            Default::default(),
-        )
-    } else {
-        let proposed = node.propose(context.now, |draft| {
-            decide_all(&request, |resource| {
-                let records = decide(draft.image(), resource)?;
-                draft.write(records);
-                Ok(())
-            })
-        });
-        match proposed {
-            Ok(decided) => decided,
-            Err(error) => {
-                let error = ApiError::from(error);
-                let results = request
-                    .resources
-                    .iter()
-                    .map(|_| Err(error.clone()))
-                    .collect();
-                (results, Default::default())
+    let mut seen = BTreeSet::new();
+    let (results, committed) = propose(
+        node,
+        context.now,
+        request.validate_only,
+        &request.resources,
+        |image, resource| {
+            if !seen.insert((resource.resource_type, resource.resource_name.clone())) {
+                let message = "Each resource must appear at most once.";
+                return Err(ApiError::new(ResponseError::InvalidRequest, message));
             }
-        }
-    };
+            decide(image, resource)
+        },
+    );
     let responses = request
         .resources
         .iter()
@@ -68,21 +56,6 @@ pub(super) fn handle(
         });
     let response = IncrementalAlterConfigsResponse::default().with_responses(responses.collect());
     Ok(when_committed(committed, context, response))
-}
-
-fn decide_all(
-    request: &IncrementalAlterConfigsRequest,
-    mut decide: impl FnMut(&AlterConfigsResource) -> Result<(), ApiError>,
-) -> Vec<Result<(), ApiError>> {
-    let mut seen = BTreeSet::new();
-    let mut decide_once = |resource: &AlterConfigsResource| {
-        if !seen.insert((resource.resource_type, resource.resource_name.clone())) {
-            let message = "Each resource must appear at most once.";
-            return Err(ApiError::new(ResponseError::InvalidRequest, message));
-        }
-        decide(resource)
-    };
-    request.resources.iter().map(&mut decide_once).collect()
 }
 
 fn decide(

@@ -24,12 +24,11 @@ use ottla_core::controller::{
 use ottla_core::ids::TopicId;
 use uuid::Uuid;
 
-use super::{Answer, Malformed, RequestContext, decode, node_ids, wire_node, wire_text};
+use super::{
+    Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, node_ids, wire_node, wire_text,
+};
 use crate::apis::errors::ApiError;
 use crate::node::Node;
-
-/// "Not computed": nobody asked, or there is no authorizer.
-const OPERATIONS_OMITTED: i32 = i32::MIN;
 
 pub(super) fn handle(
     node: &Arc<Node>,

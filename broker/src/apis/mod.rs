@@ -36,6 +36,7 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod proposal;
 #[cfg(test)]
 mod protocol_support;
 mod routing;
@@ -273,6 +274,9 @@ pub(crate) fn encode_as(version: i16, response: &impl Encodable) -> Reply {
     );
     Reply::of(head)
 }
+
+/// "Not computed": nobody asked, or there is no authorizer.
+const OPERATIONS_OMITTED: i32 = i32::MIN;
 
 /// Answers once a change of the metadata may be told.
 fn when_committed<Response>(

@@ -120,6 +120,14 @@ impl Metadata {
         self.log.shut_down();
     }
 
+    /// A proposal that nobody writes, to see what it would do.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
+            image: MetadataImage::clone(&self.image.load()),
+            records: Vec::new(),
+        }
+    }
+
     /// Decides, writes and replays one proposal: all of it or nothing.
     /// `apply` brings the partitions in line before the image is published.
     pub(crate) fn propose<T>(
@@ -129,10 +137,7 @@ impl Metadata {
         apply: impl FnOnce(&MetadataImage, &[MetadataRecord]),
     ) -> Result<(T, Committed), MetadataError> {
         let _alone = self.proposing.lock().map_err(|_| MetadataError::HalfDone)?;
-        let mut draft = Draft {
-            image: MetadataImage::clone(&self.image.load()),
-            records: Vec::new(),
-        };
+        let mut draft = self.draft();
         let decided = decide(&mut draft);
         if draft.records.is_empty() {
             return Ok((decided, Committed::default()));
