@@ -233,3 +233,43 @@ async fn deleting_a_topic_whose_log_is_damaged_is_a_way_out() {
     assert_eq!(produce(&mut client, "t"), (0, 0));
     broker.shutdown().await;
 }
+
+fn grow(client: &mut Client, only_validate: bool, wanted: &[(&str, i32)]) -> Vec<i16> {
+    let topics = wanted.iter().map(|(name, count)| {
+        CreatePartitionsTopic::default()
+            .with_name(topic_name(name))
+            .with_count(*count)
+            .with_assignments(None)
+    });
+    let request = CreatePartitionsRequest::default()
+        .with_topics(topics.collect())
+        .with_validate_only(only_validate);
+    let results = client.call(3, &request).results;
+    results.iter().map(|topic| topic.error_code).collect()
+}
+
+fn partitions(client: &mut Client, name: &str) -> usize {
+    let topic = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
+    let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+    client.call(12, &request).topics[0].partitions.len()
+}
+
+#[tokio::test]
+async fn partitions_are_added_unless_the_client_only_asks() {
+    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    let fewer = ResponseError::InvalidPartitions.code();
+    let unknown = ResponseError::UnknownTopicOrPartition.code();
+    let twice = ResponseError::InvalidRequest.code();
+    assert_eq!(
+        grow(&mut client, true, &[("orders", 3), ("none", 3)]),
+        [0, unknown]
+    );
+    assert_eq!(partitions(&mut client, "orders"), 1);
+    assert_eq!(
+        grow(&mut client, false, &[("orders", 3), ("orders", 4)]),
+        [0, twice]
+    );
+    assert_eq!(partitions(&mut client, "orders"), 3);
+    assert_eq!(grow(&mut client, false, &[("orders", 2)]), [fewer]);
+}
