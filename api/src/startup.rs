@@ -78,7 +78,6 @@ pub struct Service {
     app: Arc<App>,
     stop: CancellationToken,
     relay: JoinHandle<()>,
-    topics: JoinHandle<()>,
     /// Held for as long as the database is open.
     _lock: Option<File>,
 }
@@ -174,16 +173,13 @@ impl Service {
             store,
         });
         let stop = CancellationToken::new();
-        let topics = tokio::spawn(ensure_topics(app.bus.clone(), stop.clone()));
-        let relay = Relay::new(app.store.clone(), app.bus.clone());
-        let relay = tokio::spawn(relay.run(wake, Arc::clone(&app), stop.clone()));
+        let relay = tokio::spawn(publish(Arc::clone(&app), wake, stop.clone()));
         let router = router::router(Arc::clone(&app));
         Ok(Self {
             router,
             app,
             stop,
             relay,
-            topics,
             _lock: lock,
         })
     }
@@ -213,7 +209,6 @@ impl Service {
             tracing::warn!("events are left in the outbox for the next start");
             self.relay.abort();
         }
-        self.topics.abort();
         self.app.outcomes.shutdown(left()).await;
         self.app.bus.flush(left()).await;
         if tokio::time::timeout(left(), self.app.store.close())
@@ -229,7 +224,6 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.stop.cancel();
         self.relay.abort();
-        self.topics.abort();
     }
 }
 
@@ -286,8 +280,18 @@ fn make_private(file: &Path) -> io::Result<()> {
     options.open(file).map(drop)
 }
 
-/// Makes sure, as soon as the bus answers, that the topics this service publishes to exist.
-async fn ensure_topics(bus: Bus, stop: CancellationToken) {
+/// Nothing is published before its topic is there: a cluster that creates topics by itself would
+/// make it with another number of partitions. Until then events wait in the outbox.
+async fn publish(app: Arc<App>, wake: Arc<Notify>, stop: CancellationToken) {
+    if ensure_topics(&app.bus, &stop).await {
+        let relay = Relay::new(app.store.clone(), app.bus.clone());
+        relay.run(wake, app, stop).await;
+    }
+}
+
+/// Makes sure, as soon as the bus answers, that the topics this service publishes to exist; false
+/// when the service stops before.
+async fn ensure_topics(bus: &Bus, stop: &CancellationToken) -> bool {
     let mut told = false;
     while let Err(reason) = bus.ensure_topics(topics::OWNED_BY_API).await {
         if !told {
@@ -296,7 +300,8 @@ async fn ensure_topics(bus: Bus, stop: CancellationToken) {
         }
         tokio::select! {
             () = tokio::time::sleep(TOPICS_AGAIN) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return false,
         }
     }
+    true
 }
