@@ -192,6 +192,13 @@ impl Default for Topics {
 }
 
 impl Topics {
+    /// Topics of these names; their ids go by their places.
+    pub fn named(names: &[&'static str]) -> Self {
+        Topics {
+            names: names.to_vec(),
+        }
+    }
+
     fn info(&self, index: usize) -> TopicInfo<'_> {
         TopicInfo {
             id: TopicId([index as u8 + 1; 16]),

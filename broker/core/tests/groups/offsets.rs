@@ -274,6 +274,23 @@ fn offsets_of_a_deleted_topic_go_with_it() {
 }
 
 #[test]
+fn offsets_of_topics_that_went_meanwhile_go_too_even_if_the_name_is_back() {
+    let mut driver = Driver::eager();
+    driver.commit(&nobody(), -1, "orders", 7);
+    driver.commit(&nobody(), -1, "payments", 8);
+    let nothing = driver.shard.topics_deleted_meanwhile(&driver.topics);
+    assert!(nothing.records.is_empty());
+    let found = Topics::named(&["payments"]);
+    let decision = driver.shard.topics_deleted_meanwhile(&found);
+    assert_eq!(decision.records.len(), 2, "one is gone, one is another");
+    for record in &decision.records {
+        driver.shard.replay(record);
+    }
+    assert_eq!(driver.committed("orders"), None);
+    assert_eq!(driver.committed("payments"), None);
+}
+
+#[test]
 fn many_offsets_go_in_steps_that_the_log_can_take() {
     let offsets = || {
         let mut shard = GroupShard::new(GroupConfig::default());

@@ -157,8 +157,9 @@ impl Node {
         if let Some(shard) = self.coordinators.find(key) {
             return Some(shard);
         }
-        let log = self.partitions.find(topic, partition)?;
         let mut shards = self.coordinators.shards();
+        // Under the lock, which `forget` takes after the partition is gone.
+        let log = self.partitions.find(topic, partition)?;
         let shard = shards.entry(key).or_insert_with(|| Shard::new(key, log));
         Some(Arc::clone(shard))
     }

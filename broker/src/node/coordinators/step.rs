@@ -76,11 +76,13 @@ impl Active {
         }
     }
 
-    /// The first step: sessions begin.
+    /// The first steps: sessions begin, and topics that went while nobody
+    /// listened are forgotten.
     pub(super) fn begin(&mut self, step: &Step<'_>) {
         let decision = self.groups.activate(step.now);
         let replies = self.carry_out(step, decision);
         self.deliver(step, replies.unwrap_or_default());
+        self.forget(step, |groups| groups.topics_deleted_meanwhile(step.topics));
     }
 
     pub(super) fn ask(&mut self, step: &Step<'_>, request: GroupRequest) -> Asked {
@@ -126,15 +128,20 @@ impl Active {
     }
 
     pub(super) fn topic_deleted(&mut self, step: &Step<'_>, topic: &str) {
+        self.forget(step, |groups| groups.topic_deleted(topic));
+    }
+
+    /// Writes what `decide` deletes, until it finds nothing more.
+    fn forget(&mut self, step: &Step<'_>, decide: impl Fn(&GroupShard) -> GroupDecision) {
         loop {
-            let decision = self.groups.topic_deleted(topic);
+            let decision = decide(&self.groups);
             if decision.records.is_empty() {
                 return;
             }
             match self.carry_out(step, decision) {
                 Ok(replies) => self.deliver(step, replies),
                 Err(error) => {
-                    tracing::warn!(topic, %error, "offsets of a deleted topic were not deleted");
+                    tracing::warn!(%error, "offsets of deleted topics were not deleted");
                     return;
                 }
             }

@@ -3,13 +3,15 @@
 use super::super::classic::ClassicState;
 use super::super::shard::Group;
 use super::super::{
-    GroupDecision, GroupEffect, GroupError, GroupReply, GroupShard, TopicName, TopicsView,
+    GroupDecision, GroupEffect, GroupError, GroupRecord, GroupReply, GroupShard, TopicName,
+    TopicsView,
 };
 use super::commit::existing;
 use super::expire::RECORDS_MAX;
 use super::table::tombstone;
 use super::{DeleteRequest, OffsetReply, Outcome, Topic, answered};
 use crate::decision::RequestToken;
+use crate::ids::TopicId;
 
 pub(super) fn decide(
     shard: &GroupShard,
@@ -87,9 +89,30 @@ impl GroupShard {
             let partitions = partitions.keys();
             partitions.map(move |&partition| tombstone(group, name, partition))
         });
-        GroupDecision {
-            records: tombstones.take(RECORDS_MAX).collect(),
-            ..GroupDecision::default()
-        }
+        as_many_as_fit(tombstones)
+    }
+
+    /// Deletes offsets whose topic was deleted, or deleted and made again, while
+    /// this shard did not answer. To be asked again like
+    /// [`topic_deleted`](Self::topic_deleted).
+    pub fn topics_deleted_meanwhile(&self, topics: &dyn TopicsView) -> GroupDecision {
+        let tombstones = self
+            .offsets
+            .all()
+            .filter_map(|(group, name, partition, at)| {
+                let is_there = topics
+                    .by_name(name.as_str())
+                    // Offsets committed for a retention time of their own say no id.
+                    .is_some_and(|info| at.topic_id == TopicId::ZERO || at.topic_id == info.id);
+                (!is_there).then(|| tombstone(group, name, partition))
+            });
+        as_many_as_fit(tombstones)
+    }
+}
+
+fn as_many_as_fit(tombstones: impl Iterator<Item = GroupRecord>) -> GroupDecision {
+    GroupDecision {
+        records: tombstones.take(RECORDS_MAX).collect(),
+        ..GroupDecision::default()
     }
 }

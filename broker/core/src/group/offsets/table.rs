@@ -42,6 +42,18 @@ impl CommittedOffsets {
         })
     }
 
+    /// Every offset of every group.
+    pub(super) fn all(
+        &self,
+    ) -> impl Iterator<Item = (&GroupId, &TopicName, PartitionIndex, &CommittedOffset)> {
+        self.by_group.iter().flat_map(|(group, topics)| {
+            topics.iter().flat_map(move |(name, partitions)| {
+                let partitions = partitions.iter();
+                partitions.map(move |(partition, committed)| (group, name, *partition, committed))
+            })
+        })
+    }
+
     /// What deletes every offset of the group.
     pub(in super::super) fn tombstones(&self, group: &GroupId) -> Vec<GroupRecord> {
         let topics = self.by_group.get(group).into_iter().flatten();
