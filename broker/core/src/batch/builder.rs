@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 use super::attributes::{Attributes, Codec};
-use super::compression::{self, CompressionError};
+use super::compression::{self, Compression, CompressionError};
 use super::crc;
 use super::header::{BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, BatchHeader};
 use super::record::RecordHeader;
@@ -140,12 +140,17 @@ impl RecordBatchBuilder {
         finish(self.bytes, &header)
     }
 
-    /// The whole batch, its records compressed with `codec`.
-    pub fn build_compressed(self, codec: Codec) -> Result<BytesMut, CompressionError> {
+    /// The whole batch, its records compressed.
+    pub fn build_compressed(
+        self,
+        compression: impl Into<Compression>,
+    ) -> Result<BytesMut, CompressionError> {
+        let compression = compression.into();
+        let codec = compression.codec;
         if codec == Codec::None {
             return Ok(self.build());
         }
-        let records = compression::compress(codec, &self.bytes[BATCH_HEADER_BYTES..])?;
+        let records = compression::compress(compression, &self.bytes[BATCH_HEADER_BYTES..])?;
         let size_bytes = BATCH_HEADER_BYTES + records.len();
         let header = self.header(codec, size_bytes);
         let mut batch = BytesMut::with_capacity(size_bytes);
@@ -305,7 +310,9 @@ mod tests {
         #[test]
         fn records_read_back_as_they_were_sent_with_every_codec(
             sent in proptest::collection::vec(any_record(), 1..20),
-            codec in prop::sample::select(vec![Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4]),
+            codec in prop::sample::select(vec![
+                Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd,
+            ]),
         ) {
             let batch = build(&sent).build_compressed(codec).unwrap();
             prop_assert!(checksum_fits(&batch));

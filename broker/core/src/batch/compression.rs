@@ -1,8 +1,8 @@
 //! Compressed record bytes in, record bytes out, never more than the caller
-//! allows; and the way back for gzip, snappy and lz4.
+//! allows; and the way back.
 //!
-//! Pure Rust only. Zstandard is read but not written: no encoder without C
-//! compresses well enough to be worth its bytes.
+//! Pure Rust only, in the framing Kafka's own clients write: snappy in blocks of
+//! 32 KiB, lz4 frames of independent 64 KiB blocks without checksums.
 //!
 //! Memory grows with what has really been decoded. A length that a stream
 //! merely claims sets nothing aside beyond what such a stream could hold.
@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
+use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use thiserror::Error;
 
 use super::attributes::Codec;
@@ -35,9 +37,24 @@ pub enum CompressionError {
         /// The caller's cap.
         max_bytes: usize,
     },
-    /// Only C libraries write this codec well.
-    #[error("{0:?} can be read but not written; use gzip, snappy or lz4")]
-    CannotWrite(Codec),
+}
+
+/// A codec to write, and how hard it tries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compression {
+    /// What is written.
+    pub codec: Codec,
+    /// `compression.gzip.level`: 1 (fastest) to 9 (smallest); anything else is
+    /// the codec's default. The other codecs have one level here, which is their
+    /// fast one, and what is read does not depend on it.
+    pub gzip_level: Option<u32>,
+}
+
+impl From<Codec> for Compression {
+    fn from(codec: Codec) -> Self {
+        let gzip_level = None;
+        Compression { codec, gzip_level }
+    }
 }
 
 /// The record bytes of a whole batch: borrowed when it is not compressed,
@@ -83,13 +100,17 @@ pub fn decompress(
 }
 
 /// Compresses `records` as a producer does.
-pub fn compress(codec: Codec, records: &[u8]) -> Result<Vec<u8>, CompressionError> {
+pub fn compress(
+    compression: impl Into<Compression>,
+    records: &[u8],
+) -> Result<Vec<u8>, CompressionError> {
+    let Compression { codec, gzip_level } = compression.into();
     let written = match codec {
         Codec::None => Ok(records.to_vec()),
-        Codec::Gzip => gzip(records),
+        Codec::Gzip => gzip(records, gzip_level),
         Codec::Snappy => return xerial::compress(records),
         Codec::Lz4 => lz4(records),
-        Codec::Zstd => return Err(CompressionError::CannotWrite(codec)),
+        Codec::Zstd => Ok(zstd(records)),
     };
     // Writing to memory does not fail; a codec's own refusal would.
     written.map_err(|_| CompressionError::Corrupt(codec))
@@ -127,16 +148,33 @@ fn read_capped(
     Ok(out)
 }
 
-fn gzip(records: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+fn gzip(records: &[u8], level: Option<u32>) -> io::Result<Vec<u8>> {
+    let level = match level {
+        Some(level @ 1..=9) => flate2::Compression::new(level),
+        _ => flate2::Compression::default(),
+    };
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
     encoder.write_all(records)?;
     encoder.finish()
 }
 
 fn lz4(records: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    let frame = FrameInfo::new()
+        .block_size(BlockSize::Max64KB)
+        .block_mode(BlockMode::Independent);
+    let mut encoder = FrameEncoder::with_frame_info(frame, Vec::new());
     encoder.write_all(records)?;
     Ok(encoder.finish()?)
+}
+
+/// The encoder is young, and what it writes may become the only copy: a stream
+/// that does not read back is replaced by a frame that stores the bytes as they are.
+fn zstd(records: &[u8]) -> Vec<u8> {
+    let stream = compress_to_vec(records, CompressionLevel::Fastest);
+    match decompress_zstd(&stream, records.len()) {
+        Ok(read_back) if read_back == records => stream,
+        _ => compress_to_vec(records, CompressionLevel::Uncompressed),
+    }
 }
 
 #[cfg(test)]
@@ -145,12 +183,12 @@ mod tests {
 
     use super::*;
 
-    const INFLATABLE: [Codec; 4] = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+    const CODECS: [Codec; 4] = [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
     #[test]
     fn more_than_the_cap_is_refused_and_exactly_the_cap_is_not() {
         let zeros = vec![0u8; 1_000_000];
-        for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4] {
+        for codec in CODECS {
             let stream = compress(codec, &zeros).unwrap();
             assert!(stream.len() < 100_000, "{codec:?}");
             assert_eq!(decompress(codec, &stream, 1_000_000).as_ref(), Ok(&zeros));
@@ -160,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn zstandard_is_read_within_the_cap_and_not_written() {
+    fn zstandard_frames_one_after_another_are_read_within_the_cap() {
         let raw_frame = [
             0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x05, 0x29, 0, 0, b'o', b't', b't', b'l', b'a',
         ];
@@ -169,10 +207,32 @@ mod tests {
         assert_eq!(decompress(Codec::Zstd, &raw_frame, 4), refused);
         let twice = [raw_frame, raw_frame].concat();
         assert_eq!(decompress(Codec::Zstd, &twice, 10).unwrap(), b"ottlaottla");
-        assert_eq!(
-            compress(Codec::Zstd, b"x"),
-            Err(CompressionError::CannotWrite(Codec::Zstd))
-        );
+    }
+
+    #[test]
+    fn a_higher_gzip_level_writes_less_and_an_unknown_one_is_the_default() {
+        let records: Vec<u8> = (0..40_000u32)
+            .flat_map(|i| (i * i % 977).to_le_bytes())
+            .collect();
+        let size = |gzip_level| {
+            let compression = Compression {
+                codec: Codec::Gzip,
+                gzip_level,
+            };
+            let stream = compress(compression, &records).unwrap();
+            assert_eq!(decompress(Codec::Gzip, &stream, 1 << 20).unwrap(), records);
+            stream.len()
+        };
+        assert!(size(Some(9)) < size(Some(1)));
+        assert_eq!(size(None), size(Some(6)));
+        assert_eq!(size(None), size(Some(99)));
+    }
+
+    #[test]
+    fn lz4_is_framed_as_java_does_it() {
+        let stream = compress(Codec::Lz4, b"records").unwrap();
+        let magic_flags_and_block_size = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40];
+        assert_eq!(stream[..6], magic_flags_and_block_size);
     }
 
     #[test]
@@ -196,7 +256,7 @@ mod tests {
             ]),
         ) {
             let stream = [prefix, &bytes].concat();
-            for codec in INFLATABLE {
+            for codec in CODECS {
                 if let Ok(out) = decompress(codec, &stream, 1 << 16) {
                     prop_assert!(out.len() <= 1 << 16);
                 }
@@ -209,12 +269,52 @@ mod tests {
             position: prop::sample::Index,
             change in 1u8..,
         ) {
-            for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4] {
+            for codec in CODECS {
                 let mut stream = compress(codec, &records).unwrap();
                 let position = position.index(stream.len());
                 stream[position] ^= change;
                 let _ = decompress(codec, &stream, 1 << 16);
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn what_is_written_reads_back_whatever_the_blocks_look_like(
+            pieces in proptest::collection::vec((0..4u8, 1..60_000usize, any::<u64>()), 1..6),
+        ) {
+            let records: Vec<u8> = pieces.iter().flat_map(|piece| texture(*piece)).collect();
+            for codec in CODECS {
+                let stream = compress(codec, &records).unwrap();
+                let read_back = decompress(codec, &stream, records.len());
+                prop_assert!(read_back.as_ref() == Ok(&records), "{:?}", codec);
+            }
+        }
+    }
+
+    /// One byte again and again; noise; text; noise of few symbols.
+    fn texture((kind, length, seed): (u8, usize, u64)) -> Vec<u8> {
+        let mut state = seed | 1;
+        let noise = std::iter::repeat_with(move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        });
+        match kind {
+            0 => vec![seed as u8; length],
+            1 => noise.take(length).collect(),
+            2 => b"the last value per key "
+                .iter()
+                .copied()
+                .cycle()
+                .zip(noise)
+                .map(|(letter, noise)| if noise == 7 { noise } else { letter })
+                .take(length)
+                .collect(),
+            _ => noise.map(|noise| noise % 6).take(length).collect(),
         }
     }
 }
