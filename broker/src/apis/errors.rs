@@ -10,7 +10,9 @@ use ottla_core::group::GroupError;
 use ottla_core::partition::AppendRefusal;
 
 use crate::node::metadata::MetadataError;
-use crate::node::partition::{AppendError, EpochError, FetchError, Unavailable};
+use crate::node::partition::{
+    AppendError, DeleteRecordsError, EpochError, FetchError, Unavailable,
+};
 use crate::storage::{ReadError, StorageError};
 
 /// A domain error as clients see it: Kafka's code, and a sentence.
@@ -163,6 +165,18 @@ impl From<FetchError> for ApiError {
             FetchError::Read(error @ ReadError::OffsetOutOfRange { .. }) => {
                 ApiError::new(ResponseError::OffsetOutOfRange, error.to_string())
             }
+        }
+    }
+}
+
+impl From<DeleteRecordsError> for ApiError {
+    fn from(error: DeleteRecordsError) -> Self {
+        match error {
+            DeleteRecordsError::Refused(refusal) => {
+                ApiError::new(ResponseError::OffsetOutOfRange, refusal.to_string())
+            }
+            DeleteRecordsError::Unavailable(unavailable) => unavailable.into(),
+            DeleteRecordsError::Storage(error) => error.into(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Nothing here waits, and the lock is never held across an await. What may be
 //! appended is decided in `ottla_core::partition`; bytes are kept by `storage`.
 
+mod delete_records;
 mod error;
 mod search;
 mod settings;
@@ -24,7 +25,7 @@ use ottla_core::partition::{
 };
 use ottla_core::time::Now;
 
-pub(crate) use error::{AppendError, EpochError, FetchError, Unavailable};
+pub(crate) use error::{AppendError, DeleteRecordsError, EpochError, FetchError, Unavailable};
 pub(crate) use search::{OffsetQuery, OffsetSearch, Reader, Search};
 pub(crate) use settings::PartitionSettings;
 pub(crate) use ticket::{FetchWatch, Ticket};

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::testing::{TestDisk, append, read};
+use super::testing::{TestDisk, append, delete_before, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 const LOG: &str = "topic-0/00000000000000000000.log";
@@ -267,7 +267,7 @@ fn the_start_of_a_log_does_not_go_back() {
     for _ in 0..3 {
         append(&mut log, 2, 1_000, 10).unwrap();
     }
-    log.delete_before(Offset(3)).unwrap();
+    delete_before(&mut log, Offset(3));
     drop(log);
     let log = open(&disk.after_power_cut(), config());
     assert_eq!((log.log_start(), log.log_end()), (Offset(3), Offset(6)));
@@ -278,7 +278,7 @@ fn segments_before_the_start_are_removed_even_if_a_crash_came_in_between() {
     let (disk, _) = written(small_segments(), 12, true);
     let after = disk.after_power_cut();
     let mut log = open(&disk, small_segments());
-    log.delete_before(Offset(24)).unwrap();
+    delete_before(&mut log, Offset(24));
     drop(log);
     let starts = disk.bytes(super::checkpoint::LOG_START_FILE);
     after.write(super::checkpoint::LOG_START_FILE, &starts);
@@ -295,7 +295,7 @@ fn offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again() 
     let mut log = open(&disk, config());
     let first = append(&mut log, 2, 1_000, 10).unwrap();
     append(&mut log, 2, 1_000, 10).unwrap();
-    log.delete_before(Offset(4)).unwrap();
+    delete_before(&mut log, Offset(4));
     drop(log);
     let after = disk.after_power_cut();
     after.write(LOG, &first);

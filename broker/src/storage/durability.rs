@@ -135,6 +135,15 @@ impl Durability {
         state.has_new_files = false;
     }
 
+    /// Lets `record` make a mark of this log, unless it was removed: nobody may
+    /// take that for one of a new log in the same folder.
+    pub fn unless_removed(&self, record: impl FnOnce()) {
+        let state = self.state();
+        if !state.is_removed {
+            record();
+        }
+    }
+
     /// Syncs all that was written before now and, unless the log was removed
     /// meanwhile, lets `record` keep what that means. What is written meanwhile
     /// is left to the next sync.

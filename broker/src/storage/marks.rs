@@ -21,6 +21,9 @@ pub(super) struct Marks {
     disk: Arc<dyn Disk>,
     boot_id: Option<String>,
     state: Mutex<State>,
+    /// Held while a file is replaced: two at once would write the same draft,
+    /// and the older text could come last.
+    saving: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +80,7 @@ impl Marks {
             disk: Arc::clone(disk),
             boot_id,
             state: Mutex::new(state),
+            saving: Mutex::default(),
         })
     }
 
@@ -116,6 +120,7 @@ impl Marks {
         let Some(boot_id) = &self.boot_id else {
             return Ok(());
         };
+        let _alone = self.saving();
         let text = {
             let mut state = self.state();
             state.verified.insert(folder.to_owned(), offset);
@@ -153,18 +158,20 @@ impl Marks {
 
     /// Saves what must survive a power cut.
     pub fn save(&self) -> Result<(), StorageError> {
-        let (synced, log_starts) = {
-            let mut state = self.state();
-            state.save_at = None;
-            (
-                checkpoint::encode_offsets(&state.synced),
-                checkpoint::encode_offsets(&state.log_starts),
-            )
-        };
+        self.state().save_at = None;
         // The start first: a synced mark needs nothing from it, but a log whose
         // start went back would show deleted records again.
-        checkpoint::replace(&*self.disk, checkpoint::LOG_START_FILE, &log_starts, true)?;
+        self.save_log_starts()?;
+        let _alone = self.saving();
+        let synced = checkpoint::encode_offsets(&self.state().synced);
         checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
+    }
+
+    /// Saves where the logs begin.
+    pub fn save_log_starts(&self) -> Result<(), StorageError> {
+        let _alone = self.saving();
+        let log_starts = checkpoint::encode_offsets(&self.state().log_starts);
+        checkpoint::replace(&*self.disk, checkpoint::LOG_START_FILE, &log_starts, true)
     }
 
     /// Writes the marker of an orderly stop; everything else must be synced.
@@ -175,6 +182,10 @@ impl Marks {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn saving(&self) -> MutexGuard<'_, ()> {
+        self.saving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) use config::LogConfig;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;
 pub(crate) use read::ReadPlan;
+pub(crate) use retention::StartMark;
 pub(crate) use store::Storage;
 pub(crate) use timestamps::{Located, TimestampLookup};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::testing::{TestDisk, append};
+use super::testing::{TestDisk, append, delete_before};
 use super::{Log, LogConfig, Storage};
 
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Pair {
             Step::FindTimestamp(timestamp_ms) => self.find(timestamp_ms),
             Step::DeleteBefore(fraction) => {
                 let offset = self.at(fraction);
-                self.log().delete_before(Offset(offset)).unwrap();
+                delete_before(self.log(), Offset(offset));
             }
             Step::Expire { wall_ms } => {
                 let end = self.log().log_end();

@@ -7,32 +7,31 @@ use std::time::Duration;
 
 use ottla_core::ids::Offset;
 
+use super::durability::Durability;
 use super::log::Log;
 use super::segment::Segment;
 use super::{Storage, StorageError};
 
 impl Log {
-    /// Moves the log's start to `offset` (DeleteRecords) and removes the
-    /// segments that lie before it whole. An offset before the start changes
-    /// nothing.
+    /// What makes `offset` the log's start for good, to be done without the
+    /// partition's lock and before [`Log::raise_start`].
+    pub fn start_mark(&self, offset: Offset) -> StartMark {
+        StartMark {
+            storage: Arc::clone(&self.storage),
+            durability: Arc::clone(&self.durability),
+            offset,
+        }
+    }
+
+    /// Moves the log's start to `offset`, whose mark was saved; back it never
+    /// goes. The segments that lie before it whole are left to
+    /// [`Log::expire`].
     ///
     /// # Panics
     /// When `offset` lies behind the log's end.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the API DeleteRecords is not served yet")
-    )]
-    pub fn delete_before(&mut self, offset: Offset) -> Result<(), StorageError> {
+    pub fn raise_start(&mut self, offset: Offset) {
         assert!(offset <= self.log_end, "nothing lies behind the end");
-        self.check_online()?;
-        if offset <= self.log_start {
-            return Ok(());
-        }
-        self.move_start(offset);
-        while self.segments.len() > 1 && self.segments[1].base() <= self.log_start {
-            self.remove_oldest()?;
-        }
-        Ok(())
+        self.log_start = self.log_start.max(offset);
     }
 
     /// Removes the oldest segments that are too old (`retention.ms`) or too
@@ -110,6 +109,29 @@ impl Log {
                 self.storage.syncer().wake();
             }
         }
+    }
+}
+
+/// Where a log is to begin, before anybody hears of it.
+#[derive(Debug)]
+pub(crate) struct StartMark {
+    storage: Arc<Storage>,
+    durability: Arc<Durability>,
+    offset: Offset,
+}
+
+impl StartMark {
+    /// Returns once the start would survive a power cut; blocks on the disk.
+    /// After an error a restart may find the log beginning here, or before.
+    pub fn save(&self) -> Result<(), StorageError> {
+        if self.storage.disk().is_memory() {
+            return Ok(());
+        }
+        let marks = self.storage.marks();
+        self.storage.health().check()?;
+        self.durability
+            .unless_removed(|| marks.log_start(self.durability.folder(), self.offset));
+        marks.save_log_starts()
     }
 }
 

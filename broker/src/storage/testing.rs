@@ -81,6 +81,14 @@ pub(super) fn read(log: &Log, from: i64, max_bytes: usize) -> Result<Vec<u8>, Re
     Ok(plan.read()?.into_bytes().to_vec())
 }
 
+/// Deletes the records before `offset`, as a partition does.
+pub(super) fn delete_before(log: &mut Log, offset: Offset) {
+    if offset > log.log_start() {
+        log.start_mark(offset).save().unwrap();
+        log.raise_start(offset);
+    }
+}
+
 /// A disk in memory that forgets nothing and can be told to fail.
 #[derive(Debug, Default)]
 pub(super) struct TestDisk {

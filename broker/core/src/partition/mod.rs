@@ -21,7 +21,7 @@ mod state;
 pub use check::{AppendOrigin, AppendRules, check_batch};
 pub use epochs::LeaderEpochs;
 pub use log_state::Marks;
-pub use refusal::AppendRefusal;
+pub use refusal::{AppendRefusal, DeleteRefusal};
 pub use state::{AppendDecision, PartitionState};
 
 #[cfg(test)]

@@ -123,3 +123,13 @@ pub enum AppendRefusal {
         last: Sequence,
     },
 }
+
+/// Why records may not be deleted; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("records before {before} cannot be deleted: the high watermark is {high_watermark}")]
+pub struct DeleteRefusal {
+    /// The offset asked for.
+    pub before: Offset,
+    /// The end of what may be deleted.
+    pub high_watermark: Offset,
+}

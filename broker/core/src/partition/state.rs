@@ -4,7 +4,7 @@ use super::check::AppendOrigin;
 use super::epochs::LeaderEpochs;
 use super::log_state::Marks;
 use super::producers::{Judgement, Producers};
-use super::refusal::AppendRefusal;
+use super::refusal::{AppendRefusal, DeleteRefusal};
 use crate::batch::BatchHeader;
 use crate::ids::{LeaderEpoch, Offset};
 
@@ -122,6 +122,23 @@ impl PartitionState {
     ) -> Option<(LeaderEpoch, Offset)> {
         let (epoch, end) = self.epochs.end_of(last_fetched, self.marks.log_end)?;
         (epoch < last_fetched || end < offset).then_some((epoch, end))
+    }
+
+    /// Decides where the log begins once the records before `before` are
+    /// deleted, or all that can be read if it is `None` (DeleteRecords). Where
+    /// it begins already when that is further on.
+    ///
+    /// # Errors
+    /// Nothing at or above the high watermark is deleted, nor below 0.
+    pub fn decide_delete_records(&self, before: Option<Offset>) -> Result<Offset, DeleteRefusal> {
+        let before = before.unwrap_or(self.marks.high_watermark);
+        if before < Offset(0) || before > self.marks.high_watermark {
+            return Err(DeleteRefusal {
+                before,
+                high_watermark: self.marks.high_watermark,
+            });
+        }
+        Ok(before.max(self.marks.log_start))
     }
 
     /// How many idempotent producers are remembered.

@@ -162,6 +162,27 @@ fn a_log_that_retention_emptied_goes_on_where_it_was() {
 
 /// The nine faults of `docs/performance.md`'s comparison with other brokers.
 #[test]
+fn records_are_deleted_up_to_the_high_watermark_and_no_further() {
+    let mut story = Story::begin();
+    story.append(batch(4)).unwrap();
+    let refused = |before| {
+        Err(DeleteRefusal {
+            before: Offset(before),
+            high_watermark: Offset(0),
+        })
+    };
+    let state = &story.state;
+    assert_eq!(state.decide_delete_records(Some(Offset(1))), refused(1));
+    assert_eq!(state.decide_delete_records(Some(Offset(-1))), refused(-1));
+    assert_eq!(state.decide_delete_records(None), Ok(Offset(0)));
+    story.state.raise_high_watermark(Offset(4));
+    assert_eq!(story.state.decide_delete_records(None), Ok(Offset(4)));
+    story.state.raise_log_start(Offset(3));
+    let before = story.state.decide_delete_records(Some(Offset(2)));
+    assert_eq!(before, Ok(Offset(3)), "the start never goes back");
+}
+
+#[test]
 fn the_nine_faulty_batches_are_refused_as_kafka_refuses_them() {
     use AppendRefusal as Refused;
     let good = batch(3);

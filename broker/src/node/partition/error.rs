@@ -1,7 +1,7 @@
 //! Why a partition does not do what it is asked.
 
 use ottla_core::ids::LeaderEpoch;
-use ottla_core::partition::AppendRefusal;
+use ottla_core::partition::{AppendRefusal, DeleteRefusal};
 use thiserror::Error;
 
 use crate::storage::{ReadError, StorageError};
@@ -37,6 +37,18 @@ pub(crate) enum FetchError {
     Epoch(#[from] EpochError),
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+/// Why no records were deleted.
+#[derive(Debug, Error)]
+pub(crate) enum DeleteRecordsError {
+    #[error(transparent)]
+    Refused(#[from] DeleteRefusal),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The start that was asked for may be found after a restart, or not.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// The leader epoch a client named is not the partition's (KIP-320).

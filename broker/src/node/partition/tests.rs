@@ -141,6 +141,40 @@ fn a_refused_batch_changes_nothing() {
 }
 
 #[test]
+fn deleted_records_stay_deleted_after_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let storage = Storage::open(folder.path()).unwrap();
+        let (id, index) = (TopicId([1; 16]), PartitionIndex(0));
+        let partition = Partition::open(&storage, "topic-0", id, index, LeaderEpoch(3), settings());
+        (storage, partition)
+    };
+    let (storage, partition) = open();
+    partition.append(NOW, batch(5), CLIENT).unwrap();
+    let beyond = partition.delete_records(Some(Offset(6)));
+    assert!(matches!(beyond, Err(DeleteRecordsError::Refused(_))));
+    assert_eq!(
+        partition.delete_records(Some(Offset(3))).unwrap(),
+        Offset(3)
+    );
+    assert!(fetch(&partition, 2).is_err());
+    // What a power cut leaves of the checkpoint is what is there now.
+    let checkpoint = folder.path().join("log-start-offset-checkpoint");
+    assert_eq!(
+        std::fs::read_to_string(checkpoint).unwrap(),
+        "0\n1\ntopic 0 3\n"
+    );
+    assert_eq!(
+        partition.delete_records(Some(Offset(1))).unwrap(),
+        Offset(3)
+    );
+    drop((partition, storage));
+    let (_storage, partition) = open();
+    assert_eq!(partition.marks().unwrap().log_start, Offset(3));
+    assert_eq!(partition.delete_records(None).unwrap(), Offset(5));
+}
+
+#[test]
 fn readers_outside_of_the_log_or_of_the_epoch_are_told_so() {
     let partition = partition(settings());
     partition.append(NOW, batch(1), CLIENT).unwrap();
