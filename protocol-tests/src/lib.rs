@@ -1,1 +1,3 @@
 //! Everything that judges the broker from outside.
+
+pub mod mutants;

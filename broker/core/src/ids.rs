@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::mutants::{self, Mutant};
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -75,6 +77,9 @@ impl Sequence {
     /// The sequence `count` records further on, wrapping past 2³¹−1 to 0 as
     /// Kafka's `DefaultRecordBatch.incrementSequence` does.
     pub fn plus(self, count: i32) -> Sequence {
+        if mutants::on(Mutant::NeverWrapsSequences) {
+            return Sequence(self.0.wrapping_add(count));
+        }
         Sequence(((i64::from(self.0) + i64::from(count)) & 0x7fff_ffff) as i32)
     }
 }

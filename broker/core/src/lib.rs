@@ -21,5 +21,6 @@ pub mod controller;
 pub mod decision;
 pub mod group;
 pub mod ids;
+pub mod mutants;
 pub mod partition;
 pub mod time;

@@ -2,6 +2,8 @@
 //! a signed number. Every client that wants a key in the same partition as
 //! Java's must compute exactly this.
 
+use ottla_core::mutants::{self, Mutant};
+
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
 const ROTATION: u32 = 24;
@@ -30,7 +32,13 @@ pub fn murmur2(key: &[u8]) -> i32 {
 /// The partition of `key` among `partition_count`: Kafka's
 /// `toPositive(murmur2(key)) % N`, where `toPositive` drops the sign bit.
 pub fn partition_of_key(key: &[u8], partition_count: i32) -> i32 {
-    (murmur2(key) & i32::MAX) % partition_count.max(1)
+    let hash = murmur2(key);
+    let positive = if mutants::on(Mutant::NegatesTheHash) {
+        hash.saturating_abs()
+    } else {
+        hash & i32::MAX
+    };
+    positive % partition_count.max(1)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::refusal::AppendRefusal;
 use crate::batch::BatchHeader;
 use crate::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
+use crate::mutants::{self, Mutant};
 
 /// How many of a producer's latest batches can be recognised when they come
 /// again: the most a client keeps in flight.
@@ -161,14 +162,19 @@ impl Entry {
         if header.producer_epoch != self.epoch {
             return None;
         }
-        self.batches().iter().find(|batch| {
+        let kept = if mutants::on(Mutant::RemembersOneBatch) {
+            self.len.min(1)
+        } else {
+            self.len
+        };
+        self.batches().iter().rev().take(kept).find(|batch| {
             batch.first_sequence() == header.base_sequence
                 && batch.last_sequence == header.last_sequence()
         })
     }
 
     fn check_epoch(&self, header: &BatchHeader) -> Result<(), AppendRefusal> {
-        if header.producer_epoch < self.epoch {
+        if header.producer_epoch < self.epoch && !mutants::on(Mutant::AllowsOldEpochs) {
             return Err(AppendRefusal::ProducerEpoch {
                 producer_id: header.producer_id,
                 sent: header.producer_epoch,
@@ -190,7 +196,8 @@ impl Entry {
         } else {
             last.plus(1)
         };
-        if self.epoch == ProducerEpoch::NONE || header.base_sequence == expected {
+        let follows = header.base_sequence == expected || mutants::on(Mutant::AllowsGaps);
+        if self.epoch == ProducerEpoch::NONE || follows {
             return Ok(());
         }
         Err(AppendRefusal::OutOfOrderSequence {

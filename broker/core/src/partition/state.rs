@@ -7,6 +7,7 @@ use super::producers::{Judgement, Producers};
 use super::refusal::{AppendRefusal, DeleteRefusal};
 use crate::batch::BatchHeader;
 use crate::ids::{LeaderEpoch, Offset};
+use crate::mutants::{self, Mutant};
 
 /// What is to be done with a batch that passed [`super::check_batch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,11 @@ impl PartitionState {
 
     /// Takes note of a batch that lies in the log, with its place stamped.
     pub fn replay(&mut self, header: &BatchHeader) {
-        self.marks.extend(header.next_offset());
+        if mutants::on(Mutant::CountsBatchesForRecords) {
+            self.marks.extend(header.base_offset.plus(1));
+        } else {
+            self.marks.extend(header.next_offset());
+        }
         self.epochs.assign(header.leader_epoch, header.base_offset);
         if header.has_producer_id() && !header.attributes.is_control() {
             self.producers.record(header);

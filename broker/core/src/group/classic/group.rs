@@ -9,6 +9,7 @@ use super::super::{GroupError, InstanceId, MemberId, TopicName};
 use super::members::{Member, Members, Protocol, session_end};
 use super::{ClassicChange, ClientIdentity, subscription};
 use crate::decision::RequestToken;
+use crate::mutants::{self, Mutant};
 use crate::time::Now;
 
 /// Where a group is in its life, by the names Kafka gives.
@@ -186,7 +187,7 @@ impl ClassicGroup {
             return Err(GroupError::UnknownMemberId);
         }
         self.check_member(member, instance)?;
-        if generation != self.generation {
+        if generation != self.generation && !mutants::on(Mutant::CommitsForZombies) {
             return Err(GroupError::IllegalGeneration);
         }
         match self.phase {

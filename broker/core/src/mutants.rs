@@ -1,0 +1,63 @@
+//! Known bugs, planted where they would really be, to see that the tests find them.
+//!
+//! Owns their names, and which one is on. Without the feature `mutants`, which
+//! no published build has, [`on`] is a constant and the bugs are not compiled.
+//! With it, the environment variable `OTTLA_MUTANT` names the one that is on
+//! from the first look to the end of the process. `docs/properties.md` says
+//! which test finds which, and `cargo run -p protocol-tests --bin mutants` tries.
+
+/// One known bug. Where systems that people use have had it, the comment says
+/// which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// The next batch begins one behind the base offset of the last one.
+    CountsBatchesForRecords,
+    /// A negative hash is negated instead of losing its sign bit.
+    NegatesTheHash,
+    /// Only a producer's last batch is recognised when it comes again.
+    RemembersOneBatch,
+    /// A batch that leaves a gap in its producer's sequence is appended.
+    AllowsGaps,
+    /// A batch of a producer's older epoch is appended.
+    AllowsOldEpochs,
+    /// After the largest sequence comes a negative one (KAFKA-5490's family).
+    NeverWrapsSequences,
+    /// A commit is accepted whatever its generation is (zombie commits).
+    CommitsForZombies,
+}
+
+impl Mutant {
+    /// Every mutant.
+    pub const ALL: &[Mutant] = &[
+        Mutant::CountsBatchesForRecords,
+        Mutant::NegatesTheHash,
+        Mutant::RemembersOneBatch,
+        Mutant::AllowsGaps,
+        Mutant::AllowsOldEpochs,
+        Mutant::NeverWrapsSequences,
+        Mutant::CommitsForZombies,
+    ];
+}
+
+/// Whether this bug is there: never, in what is published.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn on(_: Mutant) -> bool {
+    false
+}
+
+/// Whether this is the bug that `OTTLA_MUTANT` names.
+///
+/// # Panics
+/// When the variable names none: a test would seem to survive it.
+#[cfg(feature = "mutants")]
+pub fn on(mutant: Mutant) -> bool {
+    static CHOSEN: std::sync::OnceLock<Option<Mutant>> = std::sync::OnceLock::new();
+    let choose = || {
+        let name = std::env::var("OTTLA_MUTANT").ok()?;
+        let named = |mutant: &&Mutant| format!("{mutant:?}") == name;
+        let found = Mutant::ALL.iter().find(named);
+        Some(*found.unwrap_or_else(|| panic!("OTTLA_MUTANT={name} names no mutant")))
+    };
+    *CHOSEN.get_or_init(choose) == Some(mutant)
+}
