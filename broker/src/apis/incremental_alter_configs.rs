@@ -2,7 +2,6 @@
 //!
 //! Topics only: a broker's own properties are set at its start.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -13,11 +12,10 @@ use kafka_protocol::messages::incremental_alter_configs_request::{
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 use ottla_core::controller::{
-    AlterOperation, ConfigAlteration, ConfigResource, MetadataImage, MetadataRecord,
-    decide_alter_configs,
+    AlterOperation, ConfigAlteration, MetadataImage, MetadataRecord, decide_alter_configs,
 };
 
-use super::describe_configs::RESOURCE_TOPIC;
+use super::alterations::{Named, value};
 use super::errors::{ApiError, code_of, message_of};
 use super::proposal::propose;
 use super::{Answer, Malformed, RequestContext, decode, when_committed};
@@ -29,19 +27,18 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: IncrementalAlterConfigsRequest = decode(context, body)?;
-    let mut seen = BTreeSet::new();
+    let named = Named::of(
+        request
+            .resources
+            .iter()
+            .map(|resource| (resource.resource_type, &resource.resource_name)),
+    );
     let (results, committed) = propose(
         node,
         context.now,
         request.validate_only,
         &request.resources,
-        |image, resource| {
-            if !seen.insert((resource.resource_type, resource.resource_name.clone())) {
-                let message = "Each resource must appear at most once.";
-                return Err(ApiError::new(ResponseError::InvalidRequest, message));
-            }
-            decide(image, resource)
-        },
+        |image, resource| decide(image, &named, resource),
     );
     let responses = request
         .resources
@@ -60,35 +57,20 @@ pub(super) fn handle(
 
 fn decide(
     image: &MetadataImage,
+    named: &Named<'_>,
     resource: &AlterConfigsResource,
 ) -> Result<Vec<MetadataRecord>, ApiError> {
-    if resource.resource_type != RESOURCE_TOPIC {
-        return Err(ApiError::new(
-            ResponseError::InvalidRequest,
-            "only topics can be reconfigured while the broker runs; \
-             give a broker's properties at its start",
-        ));
-    }
+    let topic = named.topic(resource.resource_type, &resource.resource_name)?;
     let alterations: Vec<_> = resource
         .configs
         .iter()
         .map(alteration)
         .collect::<Result<_, ApiError>>()?;
-    let topic = ConfigResource::Topic(Arc::from(resource.resource_name.as_str()));
     Ok(decide_alter_configs(image, &topic, &alterations)?)
 }
 
 fn alteration(config: &AlterableConfig) -> Result<ConfigAlteration, ApiError> {
-    let value = || {
-        config
-            .value
-            .as_ref()
-            .map(ToString::to_string)
-            .ok_or_else(|| {
-                let message = format!("Null value not supported for : {}", config.name);
-                ApiError::new(ResponseError::InvalidRequest, message)
-            })
-    };
+    let value = || value(&config.name, config.value.as_ref());
     let operation = match config.config_operation {
         0 => AlterOperation::Set(value()?),
         1 => AlterOperation::Delete,

@@ -8,16 +8,20 @@
 //! and translates back; it decides nothing. It is synchronous: what cannot be
 //! answered yet becomes [`Answer::Later`].
 
+mod alter_configs;
+mod alterations;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_topic_partitions;
 pub(crate) mod errors;
 mod fetch;
@@ -131,6 +135,7 @@ pub(crate) static TABLE: &[Row] = &[
     row(ApiKey::ApiVersions, 0, 4, api_versions::handle),
     row(ApiKey::CreateTopics, 2, 7, create_topics::handle),
     row(ApiKey::DeleteTopics, 1, 6, delete_topics::handle),
+    row(ApiKey::DeleteRecords, 0, 2, delete_records::handle),
     row(ApiKey::InitProducerId, 0, 5, init_producer_id::handle),
     row(
         ApiKey::OffsetForLeaderEpoch,
@@ -139,6 +144,8 @@ pub(crate) static TABLE: &[Row] = &[
         offset_for_leader_epoch::handle,
     ),
     row(ApiKey::DescribeConfigs, 1, 4, describe_configs::handle),
+    row(ApiKey::AlterConfigs, 0, 2, alter_configs::handle),
+    row(ApiKey::DescribeLogDirs, 1, 4, describe_log_dirs::handle),
     row(ApiKey::CreatePartitions, 0, 3, create_partitions::handle),
     row(ApiKey::DeleteGroups, 0, 2, delete_groups::handle),
     row(

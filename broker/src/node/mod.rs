@@ -54,6 +54,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Where every log of this node lives.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// What a client that reached `local` is told to connect to. A broker that
     /// listens on every address names the one that worked for this client.
     pub(crate) fn address_for(&self, local: SocketAddr) -> (String, u16) {

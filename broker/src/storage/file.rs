@@ -12,6 +12,8 @@ use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 
+#[cfg(target_os = "linux")]
+use super::DiskSpace;
 use super::{Disk, DiskFile};
 
 /// A folder of the file system.
@@ -94,6 +96,16 @@ impl Disk for FileDisk {
     fn boot_id(&self) -> Option<String> {
         let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(id.trim().to_owned())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn space(&self) -> Option<DiskSpace> {
+        let file_system = nix::sys::statvfs::statvfs(&self.root).ok()?;
+        let block_bytes = file_system.fragment_size() as u64;
+        Some(DiskSpace {
+            total_bytes: block_bytes.saturating_mul(file_system.blocks() as u64),
+            usable_bytes: block_bytes.saturating_mul(file_system.blocks_available() as u64),
+        })
     }
 
     fn is_memory(&self) -> bool {

@@ -82,9 +82,21 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     /// Names this start of the operating system: files written under the same
     /// boot have lost nothing but with it. `None` where it cannot be told.
     fn boot_id(&self) -> Option<String>;
+    /// The room of the file system below; `None` where it cannot be told.
+    fn space(&self) -> Option<DiskSpace> {
+        None
+    }
     /// Whether every byte is in memory: reads never block, and nothing gains
     /// by syncing or by keeping a second copy.
     fn is_memory(&self) -> bool;
+}
+
+/// The room of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DiskSpace {
+    pub(crate) total_bytes: u64,
+    /// What this process could still write.
+    pub(crate) usable_bytes: u64,
 }
 
 /// One open file of a [`Disk`].

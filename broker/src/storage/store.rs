@@ -12,7 +12,7 @@ use super::lock::FolderLock;
 use super::marks::Marks;
 use super::memory::MemoryDisk;
 use super::sync::Syncer;
-use super::{Disk, StorageError};
+use super::{Disk, DiskSpace, StorageError};
 
 /// What the name of a folder ends with that holds a partition's folder which is
 /// about to be removed. Nothing is added to the name of that itself: a topic's
@@ -94,6 +94,16 @@ impl Storage {
         }
         self.health.check()?;
         self.marks.save_clean()
+    }
+
+    /// The room left and in all; `None` in memory.
+    pub fn space(&self) -> Option<DiskSpace> {
+        self.disk.space()
+    }
+
+    /// Whether writing has not ended for good.
+    pub fn is_online(&self) -> bool {
+        self.health.check().is_ok()
     }
 
     /// Moves a partition's folder out of the way and removes it later.

@@ -1,13 +1,15 @@
 //! The requests these tests send, by topic and partition.
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    FetchRequest, FetchResponse, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName,
+    CreateTopicsRequest, FetchRequest, FetchResponse, InitProducerIdRequest, MetadataRequest,
+    ProduceRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use ottla_core::batch::RecordBatchBuilder;
@@ -34,6 +36,23 @@ pub fn topic_id(client: &mut Client, name: &str) -> Uuid {
     let topics = client.call(12, &request).topics;
     assert_eq!(topics[0].error_code, 0);
     topics[0].topic_id
+}
+
+/// Makes a topic of one partition with these properties.
+pub fn create_topic(client: &mut Client, name: &str, configs: &[(&str, &str)]) {
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let configs = configs.iter().map(|(name, value)| {
+        CreatableTopicConfig::default()
+            .with_name(text(name))
+            .with_value(Some(text(value)))
+    });
+    let topic = CreatableTopic::default()
+        .with_name(topic_name(name))
+        .with_num_partitions(1)
+        .with_replication_factor(1)
+        .with_configs(configs.collect());
+    let request = CreateTopicsRequest::default().with_topics(vec![topic]);
+    assert_eq!(client.call(7, &request).topics[0].error_code, 0);
 }
 
 /// A batch of `count` records whose values say which they are.

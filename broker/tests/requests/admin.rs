@@ -8,15 +8,17 @@ use kafka_protocol::messages::create_topics_request::{
 };
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig,
 };
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, BrokerId, CreatePartitionsRequest, CreateTopicsRequest,
-    DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
-    DescribeTopicPartitionsRequest, IncrementalAlterConfigsRequest, MetadataRequest,
+    AlterConfigsRequest, ApiVersionsRequest, BrokerId, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest,
+    DescribeLogDirsRequest, DescribeTopicPartitionsRequest, IncrementalAlterConfigsRequest,
+    MetadataRequest, alter_configs_request,
 };
 
 use super::Draw;
@@ -107,6 +109,39 @@ pub fn delete_topics(draw: &mut Draw<'_>, version: i16) -> DeleteTopicsRequest {
     request.timeout_ms = draw.int32();
     request.unknown_tagged_fields = draw.tags(version >= 4);
     request
+}
+
+pub fn alter_configs(draw: &mut Draw<'_>, version: i16) -> AlterConfigsRequest {
+    let flexible = version >= 2;
+    let mut request = AlterConfigsRequest::default();
+    request.resources = draw.list(|draw| {
+        alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(draw.int8())
+            .with_resource_name(draw.string())
+            .with_configs(draw.list(|draw| {
+                alter_configs_request::AlterableConfig::default()
+                    .with_name(draw.string())
+                    .with_value(draw.maybe(Draw::string))
+                    .with_unknown_tagged_fields(draw.tags(flexible))
+            }))
+            .with_unknown_tagged_fields(draw.tags(flexible))
+    });
+    request.validate_only = draw.bool();
+    request.unknown_tagged_fields = draw.tags(flexible);
+    request
+}
+
+pub fn describe_log_dirs(draw: &mut Draw<'_>, version: i16) -> DescribeLogDirsRequest {
+    let flexible = version >= 2;
+    let topics = draw.list(|draw| {
+        DescribableLogDirTopic::default()
+            .with_topic(draw.string().into())
+            .with_partitions(draw.list(Draw::int32))
+            .with_unknown_tagged_fields(draw.tags(flexible))
+    });
+    DescribeLogDirsRequest::default()
+        .with_topics(draw.maybe(|_| topics))
+        .with_unknown_tagged_fields(draw.tags(flexible))
 }
 
 pub fn describe_configs(draw: &mut Draw<'_>, version: i16) -> DescribeConfigsRequest {

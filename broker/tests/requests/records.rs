@@ -1,5 +1,8 @@
 //! Requests about records, offsets and producers.
 
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::fetch_request::{
     FetchPartition, FetchTopic, ForgottenTopic, ReplicaState,
 };
@@ -9,8 +12,8 @@ use kafka_protocol::messages::offset_for_leader_epoch_request::{
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    FetchRequest, InitProducerIdRequest, ListOffsetsRequest, OffsetForLeaderEpochRequest,
-    ProduceRequest,
+    DeleteRecordsRequest, FetchRequest, InitProducerIdRequest, ListOffsetsRequest,
+    OffsetForLeaderEpochRequest, ProduceRequest,
 };
 
 use super::Draw;
@@ -143,6 +146,25 @@ pub fn list_offsets(draw: &mut Draw<'_>, version: i16) -> ListOffsetsRequest {
     if version >= 10 {
         request.timeout_ms = draw.int32();
     }
+    request.unknown_tagged_fields = draw.tags(flexible);
+    request
+}
+
+pub fn delete_records(draw: &mut Draw<'_>, version: i16) -> DeleteRecordsRequest {
+    let flexible = version >= 2;
+    let mut request = DeleteRecordsRequest::default();
+    request.topics = draw.list(|draw| {
+        DeleteRecordsTopic::default()
+            .with_name(draw.string().into())
+            .with_partitions(draw.list(|draw| {
+                DeleteRecordsPartition::default()
+                    .with_partition_index(draw.int32())
+                    .with_offset(draw.int64())
+                    .with_unknown_tagged_fields(draw.tags(flexible))
+            }))
+            .with_unknown_tagged_fields(draw.tags(flexible))
+    });
+    request.timeout_ms = draw.int32();
     request.unknown_tagged_fields = draw.tags(flexible);
     request
 }

@@ -7,6 +7,9 @@
 #[path = "../socket/mod.rs"]
 mod socket;
 
+mod configs;
+mod log_dirs;
+
 use std::path::{Path, PathBuf};
 
 use kafka_protocol::ResponseError;

@@ -78,6 +78,30 @@ pub fn decide_alter_configs(
     Ok(records.collect())
 }
 
+/// Decides to give one resource exactly these properties: those it has besides
+/// go back to what applies without them.
+pub fn decide_replace_configs(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+    properties: Vec<(String, String)>,
+) -> Result<Vec<MetadataRecord>, AlterConfigError> {
+    let (_, current) = current(image, resource)?;
+    let mut alterations: Vec<_> = properties
+        .into_iter()
+        .map(|(name, value)| ConfigAlteration {
+            name,
+            operation: AlterOperation::Set(value),
+        })
+        .collect();
+    let is_named = |name: &str| alterations.iter().any(|given| given.name == name);
+    let unnamed: Vec<_> = current.iter().filter(|(name, _)| !is_named(name)).collect();
+    alterations.extend(unnamed.into_iter().map(|(name, _)| ConfigAlteration {
+        name: name.to_owned(),
+        operation: AlterOperation::Delete,
+    }));
+    decide_alter_configs(image, resource, &alterations)
+}
+
 fn refuse_duplicates(alterations: &[ConfigAlteration]) -> Result<(), AlterConfigError> {
     let mut seen = std::collections::BTreeSet::new();
     match alterations

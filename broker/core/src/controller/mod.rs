@@ -17,6 +17,7 @@ mod topics;
 
 pub use configs::{
     AlterConfigError, AlterOperation, ConfigAlteration, ConfigResource, decide_alter_configs,
+    decide_replace_configs,
 };
 pub use image::{MetadataImage, PartitionImage, TopicImage};
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, decide_producer_id_block};

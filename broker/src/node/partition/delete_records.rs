@@ -12,10 +12,6 @@ impl Partition {
     ///
     /// Waits for the disk, outside of the lock: call it on a thread that may
     /// block.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the API DeleteRecords is not served yet")
-    )]
     pub(crate) fn delete_records(
         &self,
         before: Option<Offset>,

@@ -7,15 +7,17 @@
 
 use kafka_protocol::messages::consumer_group_heartbeat_request as consumer_group_heartbeat;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest,
-    CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+    AlterConfigsRequest, ApiVersionsRequest, ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
     DescribeTopicPartitionsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest,
     IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
     ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
     OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest,
-    SyncGroupRequest, create_partitions_request, create_topics_request, delete_topics_request,
-    describe_configs_request, describe_topic_partitions_request, fetch_request,
+    SyncGroupRequest, alter_configs_request, create_partitions_request, create_topics_request,
+    delete_records_request, delete_topics_request, describe_configs_request,
+    describe_log_dirs_request, describe_topic_partitions_request, fetch_request,
     incremental_alter_configs_request, join_group_request, leave_group_request,
     list_offsets_request, metadata_request, offset_commit_request, offset_delete_request,
     offset_fetch_request, offset_for_leader_epoch_request, produce_request, sync_group_request,
@@ -233,6 +235,16 @@ pub(super) static APIS: &[Api] = &[
         field("topic_names", STRINGS).until(5),
         field("timeout_ms", INT32),
     ]),
+    api::<DeleteRecordsRequest>(0, 2).flexible_from(2).body(&[
+        nested("topics").array_of::<delete_records_request::DeleteRecordsTopic>(&[
+            field("name", STRING),
+            nested("partitions").array_of::<delete_records_request::DeleteRecordsPartition>(&[
+                field("partition_index", INT32),
+                field("offset", INT64),
+            ]),
+        ]),
+        field("timeout_ms", INT32),
+    ]),
     api::<InitProducerIdRequest>(0, 5).flexible_from(2).body(&[
         field("transactional_id", STRING).null_from(0),
         field("transaction_timeout_ms", INT32),
@@ -261,6 +273,25 @@ pub(super) static APIS: &[Api] = &[
         ]),
         field("include_synonyms", BOOL),
         field("include_documentation", BOOL).from(3),
+    ]),
+    api::<AlterConfigsRequest>(0, 2).flexible_from(2).body(&[
+        nested("resources").array_of::<alter_configs_request::AlterConfigsResource>(&[
+            field("resource_type", INT8),
+            field("resource_name", STRING),
+            nested("configs").array_of::<alter_configs_request::AlterableConfig>(&[
+                field("name", STRING),
+                field("value", STRING).null_from(0),
+            ]),
+        ]),
+        field("validate_only", BOOL),
+    ]),
+    api::<DescribeLogDirsRequest>(1, 4).flexible_from(2).body(&[
+        nested("topics")
+            .null_from(0)
+            .array_of::<describe_log_dirs_request::DescribableLogDirTopic>(&[
+                field("topic", STRING),
+                field("partitions", INT32S),
+            ]),
     ]),
     api::<CreatePartitionsRequest>(0, 3)
         .flexible_from(2)
