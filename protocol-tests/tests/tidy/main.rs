@@ -35,8 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ottla-client", &["ottla-core"]),
     ("ottla", &["ottla-core"]),
     ("ottla-core", &[]),
-    // It judges from outside, in tests and benches only.
-    ("protocol-tests", &[]),
+    // It judges from outside; nothing is built on it.
+    ("protocol-tests", &["ottla", "ottla-core"]),
 ];
 
 /// Who embeds a broker or a client gets none of these.
