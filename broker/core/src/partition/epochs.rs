@@ -28,6 +28,11 @@ impl LeaderEpochs {
         self.starts.last().map(|&(epoch, _)| epoch)
     }
 
+    /// All of them, in order.
+    pub fn starts(&self) -> &[(LeaderEpoch, Offset)] {
+        &self.starts
+    }
+
     /// The epoch a record at `offset` was written in.
     pub fn at(&self, offset: Offset) -> Option<LeaderEpoch> {
         let after = self.starts.partition_point(|&(_, start)| start <= offset);

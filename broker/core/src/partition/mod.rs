@@ -16,6 +16,7 @@ pub mod epochs;
 pub mod log_state;
 pub mod producers;
 pub mod refusal;
+pub mod snapshot;
 mod state;
 
 pub use check::{AppendOrigin, AppendRules, check_batch};

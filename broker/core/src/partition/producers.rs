@@ -74,6 +74,19 @@ impl Producers {
             .push(header);
     }
 
+    /// Puts a producer back that a snapshot remembers.
+    pub(super) fn restore(&mut self, producer_id: ProducerId, entry: Entry) {
+        self.entries.insert(producer_id, entry);
+        if self.entries.len() > PRODUCERS_MAX {
+            self.forget_older_half();
+        }
+    }
+
+    /// All of them, by id.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (ProducerId, &Entry)> {
+        self.entries.iter().map(|(id, entry)| (*id, entry))
+    }
+
     /// Forgets producers whose last batch is `expiration_ms` old by its
     /// timestamp (`producer.id.expiration.ms`) and that have sent nothing since
     /// the call before; so a producer that sends old timestamps is not
@@ -106,8 +119,8 @@ impl Producers {
 
 /// One producer's latest batches, all of one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    epoch: ProducerEpoch,
+pub(super) struct Entry {
+    pub(super) epoch: ProducerEpoch,
     /// Oldest first; the first `len` are set.
     batches: [SeenBatch; BATCHES_KEPT],
     len: usize,
@@ -117,11 +130,11 @@ struct Entry {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct SeenBatch {
-    last_sequence: Sequence,
-    offset_delta: i32,
-    last_offset: Offset,
-    timestamp_ms: i64,
+pub(super) struct SeenBatch {
+    pub(super) last_sequence: Sequence,
+    pub(super) offset_delta: i32,
+    pub(super) last_offset: Offset,
+    pub(super) timestamp_ms: i64,
 }
 
 impl SeenBatch {
@@ -141,7 +154,19 @@ impl Entry {
         }
     }
 
-    fn batches(&self) -> &[SeenBatch] {
+    /// As it was when these were its latest batches, oldest first.
+    ///
+    /// # Panics
+    /// When there are more than are kept.
+    pub(super) fn restored(epoch: ProducerEpoch, batches: &[SeenBatch]) -> Entry {
+        let mut entry = Entry::new(epoch);
+        entry.batches[..batches.len()].copy_from_slice(batches);
+        entry.len = batches.len();
+        entry.last_timestamp_ms = batches.last().map_or(-1, |batch| batch.timestamp_ms);
+        entry
+    }
+
+    pub(super) fn batches(&self) -> &[SeenBatch] {
         &self.batches[..self.len]
     }
 
@@ -209,8 +234,7 @@ impl Entry {
 
     fn push(&mut self, header: &BatchHeader) {
         if header.producer_epoch != self.epoch {
-            self.epoch = header.producer_epoch;
-            self.len = 0;
+            *self = Entry::new(header.producer_epoch);
         }
         if self.len == BATCHES_KEPT {
             self.batches.rotate_left(1);

@@ -5,6 +5,7 @@ use super::epochs::LeaderEpochs;
 use super::log_state::Marks;
 use super::producers::{Judgement, Producers};
 use super::refusal::{AppendRefusal, DeleteRefusal};
+use super::snapshot::{self, SnapshotError};
 use crate::batch::BatchHeader;
 use crate::ids::{LeaderEpoch, Offset};
 use crate::mutants::{self, Mutant};
@@ -48,6 +49,27 @@ impl PartitionState {
             epochs: LeaderEpochs::default(),
             producers: Producers::default(),
         }
+    }
+
+    /// Goes on from a [`snapshot`](Self::snapshot), as if all had been replayed
+    /// that was replayed before it was taken. Replay what followed, then say
+    /// [`finish_recovery`](Self::finish_recovery).
+    ///
+    /// # Errors
+    /// When the bytes are not one; then everything has to be replayed.
+    pub fn resume(snapshot: &[u8]) -> Result<PartitionState, SnapshotError> {
+        let (producers, epochs) = snapshot::decode(snapshot)?;
+        Ok(PartitionState {
+            producers,
+            epochs,
+            ..PartitionState::empty_at(Offset(0))
+        })
+    }
+
+    /// What is remembered of the log up to its end, but for the marks: the
+    /// bytes of a file, to [`resume`](Self::resume) from.
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::encode(&self.producers, &self.epochs)
     }
 
     /// Decides where a checked batch goes; changes nothing.

@@ -160,7 +160,6 @@ fn a_log_that_retention_emptied_goes_on_where_it_was() {
     assert_eq!(state.decide_append(CLIENT, &header), Ok(place));
 }
 
-/// The nine faults of `docs/performance.md`'s comparison with other brokers.
 #[test]
 fn records_are_deleted_up_to_the_high_watermark_and_no_further() {
     let mut story = Story::begin();
@@ -182,6 +181,7 @@ fn records_are_deleted_up_to_the_high_watermark_and_no_further() {
     assert_eq!(before, Ok(Offset(3)), "the start never goes back");
 }
 
+/// The nine faults of `docs/performance.md`'s comparison with other brokers.
 #[test]
 fn the_nine_faulty_batches_are_refused_as_kafka_refuses_them() {
     use AppendRefusal as Refused;
