@@ -31,7 +31,7 @@ pub(crate) use settings::PartitionSettings;
 pub(crate) use ticket::{FetchWatch, Ticket};
 
 use super::waiters::{Waiters, Wake};
-use crate::storage::{Log, ReadPlan, Storage, StorageError};
+use crate::storage::{Log, ReadPlan, Remembered, Storage, StorageError};
 use error::check_epoch;
 
 pub(crate) use super::waiters::FetchSignal;
@@ -200,8 +200,14 @@ impl Partition {
             } => {
                 stamp_position(&mut records, base_offset, leader_epoch);
                 (header.base_offset, header.leader_epoch) = (base_offset, leader_epoch);
-                open.log.append(now.wall_ms, &header, &records)?;
+                if open.log.append(now.wall_ms, &header, &records)? {
+                    open.log
+                        .remember_before(base_offset, remembered(&open.state));
+                }
                 open.state.replay(&header);
+                if open.log.is_mark_due() {
+                    open.log.mark_verified(remembered(&open.state));
+                }
                 open.expire_producers(now, &settings);
                 (base_offset, header.last_offset(), append_time_ms)
             }
@@ -317,20 +323,26 @@ impl Partition {
     /// the log, whose files are the caller's to remove on a thread that may
     /// block; `None` if it was closed before.
     pub(crate) fn close(&self, reason: Unavailable) -> Option<Log> {
+        self.take(reason).map(|open| open.log)
+    }
+
+    fn take(&self, reason: Unavailable) -> Option<Open> {
         let mut inner = self.inner();
         let was = std::mem::replace(&mut inner.open, Err(reason));
         let wake = inner.waiters.take_all();
         drop(inner);
         wake.up(Err(reason));
-        was.ok().map(|open| open.log)
+        was.ok()
     }
 
     /// Closes the partition because the node stops, and its log in order, so
     /// that the next start has nothing to check.
     pub(crate) fn shut_down(&self) {
-        if let Some(log) = self.close(Unavailable::Offline)
-            && let Err(error) = log.close()
-        {
+        let Some(open) = self.take(Unavailable::Offline) else {
+            return;
+        };
+        open.log.remember_end(&remembered(&open.state));
+        if let Err(error) = open.log.close() {
             let (topic, index) = (self.topic_id, self.index);
             tracing::warn!(%topic, %index, %error, "the log was not closed in order");
         }
@@ -393,11 +405,18 @@ fn open_log(
     settings: &PartitionSettings,
     leader_epoch: LeaderEpoch,
 ) -> Result<Open, StorageError> {
-    let mut state = PartitionState::empty_at(Offset(0));
+    let resumed = storage.newest_snapshot(folder, |bytes| PartitionState::resume(bytes).ok())?;
+    let (replay_from, mut state) =
+        resumed.unwrap_or_else(|| (Offset(0), PartitionState::empty_at(Offset(0))));
     let config = settings.log.clone();
-    let log = Log::open(storage, folder, config, Offset(0), &mut |header| {
+    let log = Log::open(storage, folder, config, replay_from, &mut |header| {
         state.replay(header);
     })?;
+    if log.log_end() < replay_from {
+        // The snapshot told of batches that are gone, and is gone itself now.
+        drop(log);
+        return open_log(storage, folder, settings, leader_epoch);
+    }
     state.finish_recovery(log.log_start(), log.log_end());
     state.become_leader(leader_epoch);
     Ok(Open {
@@ -405,6 +424,14 @@ fn open_log(
         log,
         next_expiry_monotonic_ms: 0,
     })
+}
+
+/// What a restart needs of the state, besides the log.
+fn remembered(state: &PartitionState) -> Remembered {
+    Remembered {
+        snapshot: state.snapshot(),
+        epochs: state.epochs().starts().to_vec(),
+    }
 }
 
 /// Makes the append time every record's, if the topic says so. Outside of the
@@ -423,5 +450,7 @@ fn stamp_time(
     Ok(now.wall_ms)
 }
 
+#[cfg(test)]
+mod restart_tests;
 #[cfg(test)]
 mod tests;

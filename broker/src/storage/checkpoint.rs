@@ -7,7 +7,7 @@
 //! ```text
 //! recovery-point-offset-checkpoint    0 · count · topic partition offset …      synced below
 //! log-start-offset-checkpoint         0 · count · topic partition offset …      not to be read below
-//! verified-offset-checkpoint          1 · boot id · count · topic partition offset …
+//! verified-offset-checkpoint          2 · boot id · count · topic partition offset base position timestamp offset …
 //! clean-shutdown                      1 · count · topic partition end base size timestamp offset …
 //! ```
 
@@ -46,6 +46,24 @@ pub(super) struct CleanEnd {
     pub offset_of_max: Offset,
 }
 
+/// How far a log was written whole, and enough to go on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// Everything below was written whole.
+    pub offset: Offset,
+    /// The segment that ends, or goes on, there,
+    pub base: Offset,
+    /// and its bytes up to there.
+    pub position: u64,
+    /// The largest timestamp in these, or −1,
+    pub max_timestamp_ms: i64,
+    /// and the last offset of the first batch that has it.
+    pub offset_of_max: Offset,
+}
+
+/// How far every log was written whole, by folder.
+pub(super) type VerifiedMarks = BTreeMap<String, Verified>;
+
 /// How every log ended, by folder.
 pub(super) type CleanEnds = BTreeMap<String, CleanEnd>;
 
@@ -66,21 +84,36 @@ pub(super) fn decode_offsets(text: &str) -> Option<Offsets> {
     Some(entries.map_values(|[offset]| Offset(offset)))
 }
 
-/// Offsets that hold as long as the system with this boot id runs.
-pub(super) fn encode_verified(boot_id: &str, offsets: &Offsets) -> String {
-    let mut text = format!("1\n{boot_id}\n{}\n", offsets.len());
-    for (folder, offset) in offsets {
-        push_line(&mut text, folder, &[offset.0]);
+/// Marks that hold as long as the system with this boot id runs.
+pub(super) fn encode_verified(boot_id: &str, marks: &VerifiedMarks) -> String {
+    let mut text = format!("2\n{boot_id}\n{}\n", marks.len());
+    for (folder, mark) in marks {
+        let numbers = [
+            mark.offset.0,
+            mark.base.0,
+            i64::try_from(mark.position).unwrap_or(i64::MAX),
+            mark.max_timestamp_ms,
+            mark.offset_of_max.0,
+        ];
+        push_line(&mut text, folder, &numbers);
     }
     text
 }
 
 /// Reads [`encode_verified`]'s text; nothing holds under another boot.
-pub(super) fn decode_verified(text: &str, boot_id: &str) -> Option<Offsets> {
+pub(super) fn decode_verified(text: &str, boot_id: &str) -> Option<VerifiedMarks> {
     let mut lines = text.lines();
-    (lines.next()? == "1" && lines.next()? == boot_id).then_some(())?;
+    (lines.next()? == "2" && lines.next()? == boot_id).then_some(())?;
     let entries = decode_lines(lines)?;
-    Some(entries.map_values(|[offset]| Offset(offset)))
+    Some(entries.map_values(
+        |[offset, base, position, timestamp, offset_of_max]| Verified {
+            offset: Offset(offset),
+            base: Offset(base),
+            position: position as u64,
+            max_timestamp_ms: timestamp,
+            offset_of_max: Offset(offset_of_max),
+        },
+    ))
 }
 
 /// The marker of an orderly stop.
@@ -213,9 +246,16 @@ mod tests {
 
     #[test]
     fn what_was_verified_under_another_boot_does_not_count() {
-        let offsets = Offsets::from([("a-0".into(), Offset(7))]);
-        let text = encode_verified("this-boot", &offsets);
-        assert_eq!(decode_verified(&text, "this-boot"), Some(offsets));
+        let mark = Verified {
+            offset: Offset(7),
+            base: Offset(5),
+            position: 900,
+            max_timestamp_ms: 1_000,
+            offset_of_max: Offset(6),
+        };
+        let marks = VerifiedMarks::from([("a-0".into(), mark)]);
+        let text = encode_verified("this-boot", &marks);
+        assert_eq!(decode_verified(&text, "this-boot"), Some(marks));
         assert_eq!(decode_verified(&text, "another"), None);
     }
 

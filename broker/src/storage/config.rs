@@ -24,6 +24,9 @@ pub(crate) struct LogConfig {
     pub flush_messages: u64,
     /// `flush.ms`: how long an appended record may wait for a sync.
     pub flush_ms: u64,
+    /// How many bytes are appended between two *verified* marks: what a restart
+    /// after a crash has to check at most, while the system runs on.
+    pub verify_bytes: u64,
     /// `file.delete.delay.ms`: how long a removed segment's file stays for
     /// reads that were planned before.
     pub file_delete_delay_ms: u64,
@@ -41,6 +44,7 @@ impl Default for LogConfig {
             retention_bytes: -1,
             flush_messages: u64::MAX,
             flush_ms: u64::MAX,
+            verify_bytes: 64 << 20,
             file_delete_delay_ms: 60_000,
         }
     }

@@ -324,10 +324,17 @@ fn an_empty_last_segment_keeps_the_end_of_a_log_that_expired() {
 
 #[test]
 fn what_was_verified_is_not_checked_again_while_the_system_runs() {
-    let (disk, _) = written(config(), 3, false);
+    let (disk, batches) = written(config(), 3, false);
     let killed = disk.after_kill();
     let boot_id = super::Disk::boot_id(&*killed).unwrap();
-    let marks = [("topic-0".to_owned(), Offset(4))].into();
+    let mark = super::checkpoint::Verified {
+        offset: Offset(4),
+        base: Offset(0),
+        position: batches[..2].concat().len() as u64,
+        max_timestamp_ms: 1_001,
+        offset_of_max: Offset(3),
+    };
+    let marks = [("topic-0".to_owned(), mark)].into();
     let text = super::checkpoint::encode_verified(&boot_id, &marks);
     killed.write(super::checkpoint::VERIFIED_FILE, text.as_bytes());
     let mut bytes = killed.bytes(LOG);

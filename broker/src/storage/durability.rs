@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ottla_core::ids::Offset;
 
+use super::folder::Folder;
 use super::segment::Segment;
 use super::{Disk, StorageError};
 
@@ -16,7 +17,7 @@ pub(crate) type OnSynced = Box<dyn Fn(Result<Offset, StorageError>) + Send + Syn
 
 /// The two ends of a log, and what lies between them.
 pub(super) struct Durability {
-    folder: Arc<str>,
+    folder: Arc<Folder>,
     state: Mutex<State>,
     on_synced: OnceLock<OnSynced>,
 }
@@ -48,7 +49,7 @@ impl Durability {
     /// A log that was found written up to `written_end` and is known to be
     /// synced up to `synced_end`.
     pub fn new(
-        folder: Arc<str>,
+        folder: Arc<Folder>,
         written_end: Offset,
         synced_end: Offset,
         dirty: Vec<Arc<Segment>>,
@@ -68,8 +69,9 @@ impl Durability {
         }
     }
 
+    /// The name of the log's folder.
     pub fn folder(&self) -> &str {
-        &self.folder
+        self.folder.name()
     }
 
     /// Sets who is told; once, by the log's owner.
@@ -182,7 +184,7 @@ impl Durability {
             completed_segment |= segment.sync()?;
         }
         if has_new_files {
-            for folder in [&*self.folder, ""] {
+            for folder in [self.folder(), ""] {
                 disk.sync_folder(folder)
                     .map_err(|error| failed(folder, error))?;
             }
@@ -215,6 +217,6 @@ pub(super) fn failed(path: &str, error: std::io::Error) -> StorageError {
 
 impl std::fmt::Debug for Durability {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {:?}", self.folder, self.state())
+        write!(f, "{} {:?}", self.folder(), self.state())
     }
 }

@@ -158,6 +158,26 @@ impl SegmentIndex {
         Some(index)
     }
 
+    /// Reads both files as far as they tell of the first `position` bytes of a
+    /// segment: they were written when there were at least as many.
+    pub fn decode_before(
+        base: Offset,
+        offsets: &[u8],
+        times: &[u8],
+        position: u64,
+    ) -> Option<Self> {
+        let mut index = SegmentIndex::decode(base, offsets, times, u64::MAX)?;
+        index
+            .offsets
+            .retain(|entry| u64::from(entry.position) < position);
+        let last = index.offsets.last().map_or(0, |entry| entry.relative);
+        // With each entry of the one comes at most one of the other, of a batch
+        // that is not behind it.
+        index.times.retain(|entry| entry.relative <= last);
+        index.take_max_from_entries();
+        Some(index)
+    }
+
     fn take_max_from_entries(&mut self) {
         let last = self.times.last();
         self.max_timestamp_ms = last.map_or(NO_TIMESTAMP, |entry| entry.timestamp_ms);

@@ -13,6 +13,7 @@ use ottla_core::ids::Offset;
 
 use super::checkpoint::CleanEnd;
 use super::durability::{Durability, OnSynced};
+use super::folder::Folder;
 use super::index::NO_TIMESTAMP;
 use super::recovery::Recovery;
 use super::scan::BatchScan;
@@ -21,10 +22,6 @@ use super::tail::Tail;
 use super::timestamps::{OffsetRange, Target, TimestampLookup};
 use super::walk::Wanted;
 use super::{DiskFile, LogConfig, ReadError, ReadPlan, Storage, StorageError};
-
-/// How many bytes are appended between two *verified* marks: what a restart
-/// after a crash has to check at most, while the system runs on.
-const VERIFIED_EVERY_BYTES: u64 = 64 << 20;
 
 /// Space is reserved ahead in steps as large as the segment is already, from
 /// the first of these to the second.
@@ -35,11 +32,11 @@ const RESERVE_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(super) storage: Arc<Storage>,
-    pub(super) folder: Arc<str>,
+    pub(super) folder: Arc<Folder>,
     pub(super) config: LogConfig,
     /// Oldest first; the last one is appended to.
     pub(super) segments: VecDeque<Arc<Segment>>,
-    active: Option<Active>,
+    pub(super) active: Option<Active>,
     tail: Option<Box<Tail>>,
     pub(super) durability: Arc<Durability>,
     pub(super) log_start: Offset,
@@ -51,16 +48,18 @@ pub(crate) struct Log {
     /// Records appended since a sync was last asked for.
     unflushed: u64,
     /// Bytes appended since the last *verified* mark.
-    unverified_bytes: u64,
+    pub(super) unverified_bytes: u64,
+    /// Of which offset there is a snapshot already.
+    pub(super) remembered_at: Offset,
     offline: Option<StorageError>,
 }
 
 /// What appending needs of the last segment.
 #[derive(Debug)]
-struct Active {
-    segment: Arc<Segment>,
+pub(super) struct Active {
+    pub(super) segment: Arc<Segment>,
     file: Arc<dyn DiskFile>,
-    size_bytes: u64,
+    pub(super) size_bytes: u64,
     reserved_bytes: u64,
     created_ms: i64,
     /// The largest timestamp of the first batch.
@@ -83,15 +82,16 @@ impl Log {
         visit: &mut dyn FnMut(&BatchHeader),
     ) -> Result<Log, StorageError> {
         let marks = storage.marks().of(folder);
+        let folder = Folder::new(storage.disk(), folder);
         let recovery = Recovery {
-            disk: storage.disk(),
-            folder,
+            folder: &folder,
             config: &config,
             marks,
             replay_from,
             visit,
         };
         let recovered = recovery.run()?;
+        storage.marks().opened(folder.name(), recovered.log_end);
         let first = recovered.segments.front();
         let log_start = first.map_or(marks.log_start, |first| marks.log_start.max(first.base()));
         // Records that were deleted may be lost, but their offsets stay used.
@@ -101,7 +101,6 @@ impl Log {
             false => marks.synced,
         };
         let is_dirty = !recovered.dirty.is_empty() && !storage.disk().is_memory();
-        let folder: Arc<str> = folder.into();
         let durability = Durability::new(Arc::clone(&folder), log_end, synced_end, recovered.dirty);
         let log = Log {
             storage: Arc::clone(storage),
@@ -117,6 +116,7 @@ impl Log {
             written_end: recovered.log_end,
             unflushed: 0,
             unverified_bytes: 0,
+            remembered_at: replay_from,
             offline: None,
         };
         if is_dirty {
@@ -170,7 +170,8 @@ impl Log {
     }
 
     /// Appends one whole batch, whose header is `batch` and final. One write;
-    /// after an error the log is as it was, or offline.
+    /// after an error the log is as it was, or offline. Says whether a segment
+    /// on disk begins with it: see [`Log::remember_before`].
     ///
     /// # Panics
     /// When the batch lies before the log's end, or its header is another's.
@@ -179,7 +180,7 @@ impl Log {
         wall_ms: i64,
         batch: &BatchHeader,
         bytes: &[u8],
-    ) -> Result<(), StorageError> {
+    ) -> Result<bool, StorageError> {
         assert!(
             batch.base_offset >= self.log_end && batch.last_offset_delta >= 0,
             "a batch is appended behind the last one"
@@ -188,12 +189,13 @@ impl Log {
         self.check_online()?;
         self.storage.health().check()?;
         self.activate(wall_ms)?;
-        if self.must_roll(wall_ms, batch) {
+        let rolls = self.must_roll(wall_ms, batch);
+        if rolls {
             self.roll(wall_ms, batch.base_offset)?;
         }
         let active = self.active.as_mut().expect("rolling made one");
         if let Err(error) = active.file.write_at(active.size_bytes, bytes) {
-            return Err(self.cut_back(StorageError::io("append to", &self.folder, error)));
+            return Err(self.cut_back(StorageError::io("append to", self.folder.name(), error)));
         }
         active.segment.appended(batch, wall_ms);
         active.size_bytes += bytes.len() as u64;
@@ -203,10 +205,11 @@ impl Log {
         self.size_bytes += bytes.len() as u64;
         self.log_end = batch.next_offset();
         self.written_end = self.log_end;
-        if !self.storage.disk().is_memory() {
+        let is_on_disk = !self.storage.disk().is_memory();
+        if is_on_disk {
             self.appended_to_disk(batch, bytes);
         }
-        Ok(())
+        Ok(rolls && is_on_disk)
     }
 
     /// Plans a read of whole batches from the one that holds `from` on, of
@@ -287,7 +290,7 @@ impl Log {
             max_timestamp_ms,
             offset_of_max,
         };
-        self.storage.marks().ending(&self.folder, end);
+        self.storage.marks().ending(self.folder.name(), end);
         if self.durability.synced_end() < self.log_end {
             self.request_sync();
         }
@@ -305,11 +308,12 @@ impl Log {
     pub(super) fn roll(&mut self, wall_ms: i64, base: Offset) -> Result<(), StorageError> {
         let disk = self.storage.disk();
         if self.segments.is_empty() {
-            disk.create_folder(&self.folder)
-                .map_err(|error| StorageError::io("create", &self.folder, error))?;
+            let name = self.folder.name();
+            disk.create_folder(name)
+                .map_err(|error| StorageError::io("create", name, error))?;
         }
         let interval = self.config.index_interval_bytes;
-        let segment = Arc::new(Segment::create(disk, &self.folder, base, interval)?);
+        let segment = Arc::new(Segment::create(&self.folder, base, interval)?);
         let file = segment.file()?;
         if let Some(last) = self.segments.back() {
             last.load_index()?;
@@ -406,7 +410,7 @@ impl Log {
         self.tail
             .get_or_insert_with(|| Box::new(Tail::new(&self.storage)))
             .append(bytes);
-        self.mark_verified(bytes.len() as u64);
+        self.unverified_bytes += bytes.len() as u64;
         self.flush(i64::from(batch.last_offset_delta) + 1);
     }
 
@@ -421,22 +425,6 @@ impl Log {
         }
     }
 
-    /// Remembers, now and then, how far the log is written whole.
-    fn mark_verified(&mut self, appended_bytes: u64) {
-        self.unverified_bytes += appended_bytes;
-        if self.unverified_bytes < VERIFIED_EVERY_BYTES {
-            return;
-        }
-        self.unverified_bytes = 0;
-        let marks = Arc::clone(self.storage.marks());
-        let (folder, end) = (Arc::clone(&self.folder), self.log_end);
-        self.storage.chores().soon(Box::new(move || {
-            if let Err(error) = marks.verified(&folder, end) {
-                tracing::warn!(%error, "a restart after a crash will read more");
-            }
-        }));
-    }
-
     /// Undoes a failed append. What cannot be undone takes the log offline:
     /// nobody could tell any more where its last batch ends.
     fn cut_back(&mut self, error: StorageError) -> StorageError {
@@ -445,9 +433,9 @@ impl Log {
         };
         active.reserved_bytes = active.size_bytes;
         if let Err(failed) = active.file.truncate(active.size_bytes) {
-            tracing::error!(folder = %self.folder, %failed, "half an append stays: log offline");
+            tracing::error!(folder = %self.folder.name(), %failed, "half an append stays: log offline");
             self.offline = Some(StorageError::Offline {
-                folder: self.folder.to_string(),
+                folder: self.folder.name().to_string(),
                 reason: format!("an append failed ({error}) and could not be undone ({failed})"),
             });
         }

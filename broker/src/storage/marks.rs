@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ottla_core::ids::Offset;
 
-use super::checkpoint::{self, CleanEnd, CleanEnds, Offsets};
+use super::checkpoint::{self, CleanEnd, CleanEnds, Offsets, Verified, VerifiedMarks};
 use super::{Disk, StorageError};
 
 /// How long a mark may wait to be written (Kafka's
@@ -30,7 +30,7 @@ pub(super) struct Marks {
 struct State {
     synced: Offsets,
     log_starts: Offsets,
-    verified: Offsets,
+    verified: VerifiedMarks,
     /// From the last orderly stop, until the log is opened.
     ended: CleanEnds,
     /// For the orderly stop to come.
@@ -43,12 +43,25 @@ struct State {
 pub(super) struct LogMarks {
     /// Everything below had been synced.
     pub synced: Offset,
-    /// Everything below had been written whole, and the system still runs.
-    pub verified: Offset,
+    /// How far it had been written whole, if the system still runs.
+    pub verified: Option<Verified>,
     /// Nothing below may be read.
     pub log_start: Offset,
     /// How the log was stopped, if it was in order.
     pub clean_end: Option<CleanEnd>,
+}
+
+impl LogMarks {
+    /// Everything below was written whole, as far as is known.
+    pub fn trusted(&self) -> Offset {
+        match self.clean_end {
+            Some(clean) => clean.log_end,
+            None => {
+                let verified = self.verified.map_or(Offset(0), |mark| mark.offset);
+                self.synced.max(verified)
+            }
+        }
+    }
 }
 
 impl Marks {
@@ -86,13 +99,27 @@ impl Marks {
 
     /// What is known about a log that is about to be opened.
     pub fn of(&self, folder: &str) -> LogMarks {
-        let mut state = self.state();
+        let state = self.state();
         let at = |offsets: &Offsets| offsets.get(folder).copied().unwrap_or_default();
         LogMarks {
             synced: at(&state.synced),
-            verified: at(&state.verified),
+            verified: state.verified.get(folder).copied(),
             log_start: at(&state.log_starts),
-            clean_end: state.ended.remove(folder),
+            clean_end: state.ended.get(folder).copied(),
+        }
+    }
+
+    /// The log was opened and ends at `log_end`: how it was stopped is no
+    /// longer true, nor what was said of bytes that are gone.
+    pub fn opened(&self, folder: &str, log_end: Offset) {
+        let mut state = self.state();
+        state.ended.remove(folder);
+        if state
+            .verified
+            .get(folder)
+            .is_some_and(|mark| mark.offset > log_end)
+        {
+            state.verified.remove(folder);
         }
     }
 
@@ -114,16 +141,16 @@ impl Marks {
         state.save_within(Duration::ZERO);
     }
 
-    /// Everything below `offset` is written whole. Written to the file at once,
-    /// but not synced: it matters only while the system runs.
-    pub fn verified(&self, folder: &str, offset: Offset) -> Result<(), StorageError> {
+    /// So far the log is written whole. Written to the file at once, but not
+    /// synced: it matters only while the system runs.
+    pub fn verified(&self, folder: &str, mark: Verified) -> Result<(), StorageError> {
         let Some(boot_id) = &self.boot_id else {
             return Ok(());
         };
         let _alone = self.saving();
         let text = {
             let mut state = self.state();
-            state.verified.insert(folder.to_owned(), offset);
+            state.verified.insert(folder.to_owned(), mark);
             checkpoint::encode_verified(boot_id, &state.verified)
         };
         checkpoint::replace(&*self.disk, checkpoint::VERIFIED_FILE, &text, false)

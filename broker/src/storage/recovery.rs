@@ -5,23 +5,28 @@
 //! Then nothing is touched, and the log stays closed.
 //!
 //! ```text
-//!   clean stop    nothing is read, sizes must fit
+//!   clean stop    nothing is checked, sizes must fit
 //!   same boot     checked from max(synced, verified) on
 //!   other boot    checked from synced on
 //! ```
+//!
+//! Below that, only headers are read, and only those that must be replayed: an
+//! index says where they begin.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use ottla_core::batch::BatchHeader;
 use ottla_core::batch::crc::checksum_fits;
 use ottla_core::ids::Offset;
 
+use super::folder::Folder;
 use super::index::SegmentIndex;
 use super::marks::LogMarks;
 use super::scan::BatchScan;
 use super::segment::{DELETED, HOP_BYTES, Segment};
-use super::{Disk, DiskFile, LogConfig, StorageError};
+use super::{DiskFile, LogConfig, StorageError, snapshots};
 
 /// How much is read at once to check every byte.
 const CHECK_BYTES: usize = 1 << 20;
@@ -39,11 +44,10 @@ pub(super) struct Recovered {
 
 /// One log's recovery.
 pub(super) struct Recovery<'a> {
-    pub disk: &'a Arc<dyn Disk>,
-    pub folder: &'a str,
+    pub folder: &'a Arc<Folder>,
     pub config: &'a LogConfig,
     pub marks: LogMarks,
-    /// Headers before this offset need not be visited.
+    /// Headers before this offset need not be visited, or have been.
     pub replay_from: Offset,
     pub visit: &'a mut dyn FnMut(&BatchHeader),
 }
@@ -55,10 +59,17 @@ struct Checked {
     end: Offset,
 }
 
+/// What a folder holds.
+struct Found {
+    bases: Vec<Offset>,
+    has_snapshots: bool,
+}
+
 impl Recovery<'_> {
     /// Opens what is there, and repairs what may be repaired.
     pub fn run(mut self) -> Result<Recovered, StorageError> {
-        let bases = self.clear_leftovers()?;
+        let found = self.clear_leftovers()?;
+        let bases = &found.bases;
         let mut recovered = Recovered::default();
         for (number, &base) in bases.iter().enumerate() {
             let next_base = bases.get(number + 1).copied();
@@ -79,14 +90,17 @@ impl Recovery<'_> {
         if recovered.log_end == self.marks.synced {
             recovered.dirty.clear();
         }
+        if found.has_snapshots {
+            self.clear_snapshots(&recovered)?;
+        }
         Ok(recovered)
     }
 
     /// The base offsets of the segments, in order. Files of segments that were
     /// being removed, and half-made ones, are removed.
-    fn clear_leftovers(&self) -> Result<Vec<Offset>, StorageError> {
-        let names = self.disk.list(self.folder);
-        let names = names.map_err(|error| StorageError::io("list", self.folder, error))?;
+    fn clear_leftovers(&self) -> Result<Found, StorageError> {
+        let names = self.folder.list();
+        let names = names.map_err(|error| StorageError::io("list", self.folder.name(), error))?;
         let bases: BTreeSet<Offset> = names.iter().filter_map(|name| base_of(name)).collect();
         for name in &names {
             let is_orphan = [".index", ".timeindex"]
@@ -94,12 +108,32 @@ impl Recovery<'_> {
                 .filter_map(|suffix| digits(name.strip_suffix(suffix)?))
                 .any(|base| !bases.contains(&base));
             if is_orphan || name.ends_with(DELETED) || name.ends_with(".tmp") {
-                let path = format!("{}/{name}", self.folder);
-                let removed = self.disk.remove(&path);
-                removed.map_err(|error| StorageError::io("remove", &path, error))?;
+                let removed = self.folder.remove(name);
+                removed
+                    .map_err(|error| StorageError::io("remove", &self.folder.path(name), error))?;
             }
         }
-        Ok(bases.into_iter().collect())
+        Ok(Found {
+            bases: bases.into_iter().collect(),
+            has_snapshots: names
+                .iter()
+                .any(|name| snapshots::offset_of(name).is_some()),
+        })
+    }
+
+    /// What was remembered of batches that are cut off now must not be taken
+    /// for what others are that come to lie there: gone for good before any can.
+    fn clear_snapshots(&self, recovered: &Recovered) -> Result<(), StorageError> {
+        let is_base = |offset| {
+            let segments = recovered.segments.iter();
+            segments
+                .map(|segment| segment.base())
+                .any(|base| base == offset)
+        };
+        match snapshots::keep_useful(self.folder, is_base, recovered.log_end)? {
+            true => self.sync_folder(),
+            false => Ok(()),
+        }
     }
 
     /// One segment, and whether nothing had to be cut off it.
@@ -109,41 +143,38 @@ impl Recovery<'_> {
         next_base: Option<Offset>,
         recovered: &mut Recovered,
     ) -> Result<(Segment, bool), StorageError> {
-        let interval = self.config.index_interval_bytes;
-        let path = Segment::found(self.disk, self.folder, base, interval, 0).log_path();
-        let opened = self.disk.open(&path);
-        let file = opened.map_err(|error| StorageError::io("open", &path, error))?;
+        let segment = self.found(base, 0);
+        let file = segment.file()?;
         let size = file.size();
-        let size = size.map_err(|error| StorageError::io("look at", &path, error))?;
-
-        let segment = Segment::found(self.disk, self.folder, base, interval, size);
-        if let Some(end) = self.trusted_end(base, next_base, size)
-            && end <= self.replay_from
-        {
+        let size = size.map_err(|error| StorageError::io("look at", &segment.log_path(), error))?;
+        let segment = self.found(base, size);
+        if let Some(end) = self.trusted_end(base, next_base, size) {
             self.trust(&segment, next_base);
-            recovered.log_end = recovered.log_end.max(end);
-            return Ok((segment, true));
+            if end <= self.replay_from || self.replay(&segment, &*file, size, end)? {
+                recovered.log_end = recovered.log_end.max(end);
+                return Ok((segment, true));
+            }
         }
         let checked = self.check(&segment, &*file, size, next_base)?;
         recovered.log_end = recovered.log_end.max(checked.end);
         let is_whole = checked.valid_bytes == size;
         if !is_whole {
-            self.cut(&*file, &path, size, &checked)?;
+            self.cut(&*file, &segment.log_path(), size, &checked)?;
         }
-        let segment = Segment::found(self.disk, self.folder, base, interval, checked.valid_bytes);
+        let segment = self.found(base, checked.valid_bytes);
         segment.set_index(checked.index);
         if next_base.is_some() && is_whole {
             segment.close();
-            segment.save_index(false)?;
+            segment.repair_index()?;
         }
         Ok((segment, is_whole))
     }
 
-    /// Where a segment ends that need not be looked into.
+    /// Where a segment ends that need not be checked.
     fn trusted_end(&self, base: Offset, next_base: Option<Offset>, size: u64) -> Option<Offset> {
         match (next_base, self.marks.clean_end) {
             (Some(next), Some(_)) => Some(next),
-            (Some(next), None) => (next <= self.trusted()).then_some(next),
+            (Some(next), None) => (next <= self.marks.trusted()).then_some(next),
             (None, Some(clean)) => {
                 let fits = clean.active_base == base && clean.active_bytes == size;
                 fits.then_some(clean.log_end)
@@ -156,7 +187,14 @@ impl Recovery<'_> {
     /// when it is needed.
     fn trust(&self, segment: &Segment, next_base: Option<Offset>) {
         match (next_base, self.marks.clean_end) {
-            (Some(_), _) => segment.set_closed(),
+            (Some(next), clean) => {
+                if clean.is_none() && next > self.marks.synced {
+                    // They were written while it grew, perhaps; the whole ones
+                    // come with the sync.
+                    segment.remove_index();
+                }
+                segment.set_closed();
+            }
             (None, Some(clean)) => {
                 segment.set_max_timestamp(Some((clean.offset_of_max, clean.max_timestamp_ms)));
             }
@@ -164,12 +202,34 @@ impl Recovery<'_> {
         }
     }
 
-    /// Everything below was written whole, as far as is known.
-    fn trusted(&self) -> Offset {
-        match self.marks.clean_end {
-            Some(clean) => clean.log_end,
-            None => self.marks.synced.max(self.marks.verified),
+    /// Visits what must be replayed of a segment that need not be checked,
+    /// beginning where its index says. `false` when that does not come out at
+    /// the segment's end: then it has to be looked at from its beginning.
+    fn replay(
+        &mut self,
+        segment: &Segment,
+        file: &dyn DiskFile,
+        size: u64,
+        end: Offset,
+    ) -> Result<bool, StorageError> {
+        let Ok(position) = segment.position_for(self.replay_from) else {
+            return Ok(false);
+        };
+        let mut walk = Walk::new(segment, file, position, size);
+        let mut reached = None;
+        while let Some(header) = walk.next(Some(end))? {
+            let follows = match reached {
+                Some(reached) => header.base_offset >= reached,
+                // What lies there must prove that a batch begins there.
+                None => header.base_offset <= self.replay_from || position == 0,
+            };
+            if !follows || (reached.is_none() && !walk.checksum_fits(&header)?) {
+                return Ok(false);
+            }
+            reached = Some(header.next_offset());
+            self.visit(&header);
         }
+        Ok(walk.is_at_end())
     }
 
     /// Walks through a segment: from header to header where it is trusted, over
@@ -181,46 +241,55 @@ impl Recovery<'_> {
         size: u64,
         next_base: Option<Offset>,
     ) -> Result<Checked, StorageError> {
-        let trusted = self.trusted();
-        let unreadable = |error| StorageError::io("read", &segment.log_path(), error);
-        let mut index = SegmentIndex::new(segment.base());
-        let mut end = segment.base();
-        let mut scan = BatchScan::new(file, 0, size, HOP_BYTES);
-        while !scan.is_at_end() {
-            let Some(header) = scan.header().map_err(unreadable)? else {
-                break;
-            };
-            let is_checked = header.base_offset >= trusted;
+        let mut checked = self.checked_before(segment, size);
+        let mut walk = Walk::new(segment, file, checked.valid_bytes, size);
+        while let Some(header) = walk.next(next_base)? {
+            let is_checked = header.base_offset >= self.marks.trusted();
             // No checksum covers the offset. Where no compaction has been, the
             // only right one is the next.
             let may_skip = !is_checked || self.config.is_compacted;
-            let follows = header.base_offset == end || (header.base_offset > end && may_skip);
-            let precedes = next_base.is_none_or(|next| header.last_offset() < next);
-            if !follows || !precedes || !segment.takes(&header, scan.position()) {
+            let follows =
+                header.base_offset == checked.end || (header.base_offset > checked.end && may_skip);
+            if !follows || (is_checked && !walk.checksum_fits(&header)?) {
                 break;
             }
-            if is_checked {
-                scan.set_window(CHECK_BYTES);
-                if !checksum_fits(&scan.batch(&header).map_err(unreadable)?) {
-                    break;
-                }
-            }
-            index.note(
-                &header,
-                scan.position() as u32,
-                self.config.index_interval_bytes,
-            );
-            end = header.next_offset();
-            if header.last_offset() >= self.replay_from {
-                (self.visit)(&header);
-            }
-            scan.pass(&header);
+            let position = checked.valid_bytes as u32;
+            let interval = self.config.index_interval_bytes;
+            checked.index.note(&header, position, interval);
+            checked.end = header.next_offset();
+            checked.valid_bytes += header.size_bytes() as u64;
+            self.visit(&header);
         }
-        Ok(Checked {
-            index,
-            valid_bytes: scan.position(),
-            end,
-        })
+        Ok(checked)
+    }
+
+    /// The part of a segment that need not be looked at: up to where it was
+    /// verified, if nothing before has to be replayed.
+    fn checked_before(&self, segment: &Segment, size: u64) -> Checked {
+        let mark = self.marks.verified.filter(|mark| {
+            mark.base == segment.base() && mark.position <= size && mark.offset <= self.replay_from
+        });
+        let index = mark.and_then(|mark| Some((mark, segment.index_up_to(&mark)?)));
+        match index {
+            Some((mark, index)) => Checked {
+                index,
+                valid_bytes: mark.position,
+                end: mark.offset,
+            },
+            None => Checked {
+                index: SegmentIndex::new(segment.base()),
+                valid_bytes: 0,
+                end: segment.base(),
+            },
+        }
+    }
+
+    /// Shows a header to who replays it, once.
+    fn visit(&mut self, header: &BatchHeader) {
+        if header.last_offset() >= self.replay_from {
+            (self.visit)(header);
+            self.replay_from = header.next_offset();
+        }
     }
 
     /// Cuts off what is no valid batch, for good, if it had not been synced.
@@ -248,24 +317,85 @@ impl Recovery<'_> {
     /// Removes the segments behind one that had to be cut.
     fn cut_off_behind(&self, bases: &[Offset]) -> Result<(), StorageError> {
         for &base in bases {
-            let segment = Segment::found(self.disk, self.folder, base, 0, 0);
+            let segment = self.found(base, 0);
             tracing::warn!(path = segment.log_path(), "it lay behind a cut: removed");
             segment.set_aside()?;
             segment.unlink();
         }
-        if !bases.is_empty() {
-            let synced = self.disk.sync_folder(self.folder);
-            synced.map_err(|error| StorageError::io("sync", self.folder, error))?;
+        match bases.is_empty() {
+            true => Ok(()),
+            false => self.sync_folder(),
         }
-        Ok(())
+    }
+
+    fn sync_folder(&self) -> Result<(), StorageError> {
+        let name = self.folder.name();
+        let synced = self.folder.disk().sync_folder(name);
+        synced.map_err(|error| StorageError::io("sync", name, error))
+    }
+
+    fn found(&self, base: Offset, size: u64) -> Segment {
+        Segment::found(self.folder, base, self.config.index_interval_bytes, size)
     }
 
     fn corrupt_at(&self, offset: Offset) -> StorageError {
         StorageError::Corrupt {
-            folder: self.folder.to_owned(),
+            folder: self.folder.name().to_string(),
             offset,
             synced: self.marks.synced,
         }
+    }
+}
+
+/// From header to header through one segment's file.
+struct Walk<'a> {
+    segment: &'a Segment,
+    scan: BatchScan<'a>,
+    /// The batch that was looked at last, not passed yet.
+    current: Option<BatchHeader>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(segment: &'a Segment, file: &'a dyn DiskFile, position: u64, size: u64) -> Self {
+        Walk {
+            segment,
+            scan: BatchScan::new(file, position, size, HOP_BYTES),
+            current: None,
+        }
+    }
+
+    /// Passes the batch looked at last and looks at the next; `None` at the end
+    /// or where no batch of this segment is, below `next_base`.
+    fn next(&mut self, next_base: Option<Offset>) -> Result<Option<BatchHeader>, StorageError> {
+        if let Some(passed) = self.current.take() {
+            self.scan.pass(&passed);
+        }
+        let header = match self.scan.is_at_end() {
+            true => None,
+            false => self.scan.header().map_err(|error| self.unreadable(error))?,
+        };
+        self.current = header.filter(|header| {
+            next_base.is_none_or(|next| header.last_offset() < next)
+                && self.segment.takes(header, self.scan.position())
+        });
+        Ok(self.current)
+    }
+
+    /// Whether all bytes of that batch are as they were written.
+    fn checksum_fits(&mut self, header: &BatchHeader) -> Result<bool, StorageError> {
+        self.scan.set_window(CHECK_BYTES);
+        let batch = self.scan.batch(header);
+        Ok(checksum_fits(
+            &batch.map_err(|error| self.unreadable(error))?,
+        ))
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.current.is_none() && self.scan.is_at_end()
+    }
+
+    fn unreadable(&self, error: io::Error) -> StorageError {
+        StorageError::io("read", &self.segment.log_path(), error)
     }
 }
 

@@ -68,7 +68,8 @@ impl Log {
     pub fn remove(self) -> Result<(), StorageError> {
         let delay = Duration::from_millis(self.config.file_delete_delay_ms);
         self.durability.removed();
-        self.storage.remove_folder(&self.folder, delay)
+        self.folder.leave();
+        self.storage.remove_folder(self.folder.name(), delay)
     }
 
     fn is_too_old(&self, segment: &Segment, wall_ms: i64) -> Result<bool, StorageError> {
@@ -105,7 +106,7 @@ impl Log {
         if offset > self.log_start {
             self.log_start = offset;
             if !self.storage.disk().is_memory() {
-                self.storage.marks().log_start(&self.folder, offset);
+                self.storage.marks().log_start(self.folder.name(), offset);
                 self.storage.syncer().wake();
             }
         }

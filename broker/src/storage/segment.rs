@@ -11,12 +11,20 @@ use bytes::Bytes;
 use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use ottla_core::ids::Offset;
 
+use super::checkpoint::Verified;
 use super::durability::failed;
+use super::folder::Folder;
 use super::index::SegmentIndex;
 use super::scan::BatchScan;
+use super::snapshots::SNAPSHOT;
 use super::timestamps::{Located, OffsetRange, first_at_least};
 use super::walk::{Walked, Wanted, take_batches};
-use super::{Disk, DiskFile, StorageError};
+use super::{DiskFile, StorageError};
+
+/// What the names of a segment's files end with, as in Kafka.
+const LOG: &str = ".log";
+const OFFSET_INDEX: &str = ".index";
+const TIME_INDEX: &str = ".timeindex";
 
 /// How much is read at once to hop from header to header.
 pub(super) const HOP_BYTES: usize = 16 << 10;
@@ -28,9 +36,7 @@ pub(super) const DELETED: &str = ".deleted";
 #[derive(Debug)]
 pub(super) struct Segment {
     base: Offset,
-    /// Folder and base offset; the files' names add a suffix.
-    stem: String,
-    disk: Arc<dyn Disk>,
+    folder: Arc<Folder>,
     index_interval_bytes: u32,
     state: Mutex<State>,
 }
@@ -55,15 +61,13 @@ struct State {
 impl Segment {
     /// Makes an empty segment and its file.
     pub fn create(
-        disk: &Arc<dyn Disk>,
-        folder: &str,
+        folder: &Arc<Folder>,
         base: Offset,
         index_interval_bytes: u32,
     ) -> Result<Segment, StorageError> {
-        let segment = Segment::found(disk, folder, base, index_interval_bytes, 0);
-        let path = segment.log_path();
-        let created = disk.create(&path);
-        let file = created.map_err(|error| StorageError::io("create", &path, error))?;
+        let segment = Segment::found(folder, base, index_interval_bytes, 0);
+        let created = folder.create(&segment.name(LOG));
+        let file = created.map_err(|error| segment.failed_to("create", error))?;
         let mut state = segment.state();
         state.file = Some(file);
         state.index = Some(SegmentIndex::new(base));
@@ -73,17 +77,14 @@ impl Segment {
 
     /// A segment that is there with `size_bytes` of batches; nothing is opened.
     pub fn found(
-        disk: &Arc<dyn Disk>,
-        folder: &str,
+        folder: &Arc<Folder>,
         base: Offset,
         index_interval_bytes: u32,
         size_bytes: u64,
     ) -> Segment {
         Segment {
             base,
-            // Kafka's name: 20 digits.
-            stem: format!("{folder}/{:020}", base.0),
-            disk: Arc::clone(disk),
+            folder: Arc::clone(folder),
             index_interval_bytes,
             state: Mutex::new(State {
                 file: None,
@@ -109,12 +110,12 @@ impl Segment {
 
     /// Whether reading it never waits for a disk.
     pub fn is_memory(&self) -> bool {
-        self.disk.is_memory()
+        self.folder.disk().is_memory()
     }
 
     /// The path of the file of batches.
     pub fn log_path(&self) -> String {
-        format!("{}.log", self.stem)
+        self.folder.path(&self.name(LOG))
     }
 
     /// The file of batches, opened if it is not yet.
@@ -138,6 +139,22 @@ impl Segment {
     /// Puts an index in place that was made of this segment's batches.
     pub fn set_index(&self, index: SegmentIndex) {
         self.state().index = Some(index);
+    }
+
+    /// The index up to a mark, as the files tell it that were saved with the
+    /// mark or later; `None` when they do not reach so far.
+    pub fn index_up_to(&self, mark: &Verified) -> Option<SegmentIndex> {
+        let offsets = self.whole_file(OFFSET_INDEX).ok()??;
+        let times = self.whole_file(TIME_INDEX).ok()??;
+        let mut index = SegmentIndex::decode_before(self.base, &offsets, &times, mark.position)?;
+        index.restore_max(mark.max_timestamp_ms, mark.offset_of_max);
+        Some(index)
+    }
+
+    /// A position at or before the batch that holds `offset`, where a batch
+    /// begins.
+    pub fn position_for(&self, offset: Offset) -> Result<u64, StorageError> {
+        self.with_index(|index| index.position_for(offset).into())
     }
 
     /// Sets the largest timestamp for an index that is loaded later.
@@ -183,7 +200,7 @@ impl Segment {
             return Ok(appended_ms);
         }
         let modified = self.file()?.modified_ms();
-        modified.map_err(|error| StorageError::io("look at", &self.log_path(), error))
+        modified.map_err(|error| self.failed_to("look at", error))
     }
 
     /// Loads the index if it is not yet.
@@ -265,9 +282,12 @@ impl Segment {
         if is_closed {
             self.trim(&*file);
             // A missing index is made again, at the cost of time.
-            if let Err(error) = self.save_index(true) {
-                tracing::warn!(%error, "index not saved");
-            }
+            self.folder.work(|| {
+                if let Err(error) = self.save_index(true) {
+                    tracing::warn!(%error, "index not saved");
+                    self.remove_index();
+                }
+            });
         }
         file.sync()
             .map_err(|error| failed(&self.log_path(), error))?;
@@ -288,6 +308,32 @@ impl Segment {
         }
     }
 
+    /// Writes the index files of a segment that goes on, for a mark that says
+    /// how much of them counts.
+    pub fn save_open_index(&self) -> Result<(), StorageError> {
+        let index = {
+            let state = self.state();
+            state.index.clone().filter(|_| !state.is_closed)
+        };
+        index.map_or(Ok(()), |index| self.write_index(&index, false))
+    }
+
+    /// Writes the index files of a closed segment anew, should they not be
+    /// there as they must be.
+    pub fn repair_index(&self) -> Result<(), StorageError> {
+        let (index, size_bytes) = {
+            let state = self.state();
+            (state.index.clone(), state.size_bytes)
+        };
+        if let Some(index) = index
+            && self.saved_index(size_bytes)?.as_ref() != Some(&index)
+        {
+            self.write_index(&index, true)?;
+        }
+        self.state().is_index_saved = true;
+        Ok(())
+    }
+
     /// Writes the index files as they are now.
     pub fn save_index(&self, durably: bool) -> Result<(), StorageError> {
         let (index, is_closed) = {
@@ -302,6 +348,17 @@ impl Segment {
         Ok(())
     }
 
+    /// Removes index files that do not tell of the whole segment.
+    pub fn remove_index(&self) {
+        for suffix in [OFFSET_INDEX, TIME_INDEX] {
+            let name = self.name(suffix);
+            if let Err(error) = self.folder.remove(&name) {
+                let path = self.folder.path(&name);
+                tracing::warn!(path, %error, "an index that is not whole stays");
+            }
+        }
+    }
+
     /// Gives reserved space back that is not needed.
     pub fn trim(&self, file: &dyn DiskFile) {
         if let Err(error) = file.truncate(self.size_bytes()) {
@@ -311,10 +368,10 @@ impl Segment {
 
     /// Renames the files out of the way, for [`Segment::unlink`].
     pub fn set_aside(&self) -> Result<(), StorageError> {
-        for path in self.paths() {
-            match self.disk.rename(&path, &format!("{path}{DELETED}")) {
+        for name in self.names() {
+            match self.folder.rename(&name, &format!("{name}{DELETED}")) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StorageError::io("rename", &path, error));
+                    return Err(StorageError::io("rename", &self.folder.path(&name), error));
                 }
                 _ => {}
             }
@@ -324,8 +381,13 @@ impl Segment {
 
     /// Removes the files that were set aside.
     pub fn unlink(&self) {
-        for path in self.paths() {
-            if let Err(error) = self.disk.remove(&format!("{path}{DELETED}")) {
+        self.folder.work(|| self.unlink_files());
+    }
+
+    fn unlink_files(&self) {
+        for name in self.names() {
+            if let Err(error) = self.folder.remove(&format!("{name}{DELETED}")) {
+                let path = self.folder.path(&name);
                 tracing::warn!(path, %error, "file of a removed segment stays");
             }
         }
@@ -333,8 +395,8 @@ impl Segment {
 
     /// The index as its files tell it; `None` when they are missing or wrong.
     fn saved_index(&self, size_bytes: u64) -> Result<Option<SegmentIndex>, StorageError> {
-        let offsets = self.whole_file(".index")?;
-        let times = self.whole_file(".timeindex")?;
+        let offsets = self.whole_file(OFFSET_INDEX)?;
+        let times = self.whole_file(TIME_INDEX)?;
         let (Some(offsets), Some(times)) = (offsets, times) else {
             return Ok(None);
         };
@@ -347,23 +409,29 @@ impl Segment {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn paths(&self) -> [String; 3] {
-        [".log", ".index", ".timeindex"].map(|suffix| format!("{}{suffix}", self.stem))
+    /// The name of one of its files. Kafka's: 20 digits.
+    fn name(&self, suffix: &str) -> String {
+        format!("{:020}{suffix}", self.base.0)
+    }
+
+    /// All that goes with it.
+    fn names(&self) -> [String; 4] {
+        [LOG, OFFSET_INDEX, TIME_INDEX, SNAPSHOT].map(|suffix| self.name(suffix))
     }
 
     fn opened(&self, state: &mut State) -> Result<Arc<dyn DiskFile>, StorageError> {
         if let Some(file) = &state.file {
             return Ok(Arc::clone(file));
         }
-        let path = self.log_path();
-        let opened = self.disk.open(&path).or_else(|error| match error.kind() {
+        let name = self.name(LOG);
+        let opened = self.folder.open(&name).or_else(|error| match error.kind() {
             // It may have been set aside since the read was planned.
-            io::ErrorKind::NotFound => self.disk.open(&format!("{path}{DELETED}")),
+            io::ErrorKind::NotFound => self.folder.open(&format!("{name}{DELETED}")),
             _ => Err(error),
         });
         let file = opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => StorageError::SegmentGone,
-            _ => StorageError::io("open", &path, error),
+            _ => self.failed_to("open", error),
         })?;
         state.file = Some(Arc::clone(&file));
         Ok(file)
@@ -399,7 +467,7 @@ impl Segment {
         }
         if state.is_closed {
             index.close();
-            if let Err(error) = self.write_index(&index, false) {
+            if let Err(error) = self.write_index(&index, true) {
                 tracing::warn!(%error, "an index was made again but not saved");
             }
         }
@@ -428,44 +496,30 @@ impl Segment {
     }
 
     fn whole_file(&self, suffix: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        let path = format!("{}{suffix}", self.stem);
-        let read = || -> io::Result<Vec<u8>> {
-            let file = self.disk.open(&path)?;
-            let size = usize::try_from(file.size()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
-            Ok(file.read_at(0, size)?.concat())
-        };
-        match read() {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StorageError::io("read", &path, error)),
-        }
+        let name = self.name(suffix);
+        let read = self.folder.read(&name);
+        read.map_err(|error| StorageError::io("read", &self.folder.path(&name), error))
     }
 
     fn write_index(&self, index: &SegmentIndex, durably: bool) -> Result<(), StorageError> {
-        self.replace(".index", &index.offset_file(), durably)?;
-        self.replace(".timeindex", &index.time_file(), durably)
+        let files = [
+            (OFFSET_INDEX, index.offset_file()),
+            (TIME_INDEX, index.time_file()),
+        ];
+        for (suffix, bytes) in files {
+            let name = self.name(suffix);
+            let replaced = self.folder.replace(&name, &bytes, durably);
+            replaced.map_err(|error| StorageError::io("write", &self.folder.path(&name), error))?;
+        }
+        Ok(())
     }
 
-    /// Puts a whole file in place, unless it is there as it should be.
-    fn replace(&self, suffix: &str, bytes: &[u8], durably: bool) -> Result<(), StorageError> {
-        if !durably && self.whole_file(suffix)?.as_deref() == Some(bytes) {
-            return Ok(());
-        }
-        let path = format!("{}{suffix}", self.stem);
-        let written = || -> io::Result<()> {
-            let temporary = format!("{path}.tmp");
-            let file = self.disk.create(&temporary)?;
-            file.write_at(0, bytes)?;
-            if durably {
-                file.sync()?;
-            }
-            self.disk.rename(&temporary, &path)
-        };
-        written().map_err(|error| StorageError::io("write", &path, error))
+    fn failed_to(&self, action: &'static str, error: io::Error) -> StorageError {
+        StorageError::io(action, &self.log_path(), error)
     }
 
     fn unreadable(&self, error: io::Error) -> StorageError {
-        StorageError::io("read", &self.log_path(), error)
+        self.failed_to("read", error)
     }
 
     fn damaged_at(&self, position: u64) -> StorageError {

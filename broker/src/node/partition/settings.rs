@@ -59,5 +59,6 @@ fn log_config(topic: &TopicConfig) -> LogConfig {
         flush_ms: u64::try_from(topic.flush_ms).unwrap_or(0),
         file_delete_delay_ms: u64::try_from(topic.file_delete_delay_ms).unwrap_or(0),
         is_compacted: topic.cleanup_compact,
+        ..LogConfig::default()
     }
 }
