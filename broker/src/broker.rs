@@ -11,6 +11,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{InvalidConfig, NodeConfig, set_property};
+use crate::embed::{
+    BrokerClock, EmbedConfig, GroupHandle, NewRecord, TopicHandle, Waits, client_config,
+};
 use crate::node::Node;
 use crate::observe::Observer;
 use crate::server::listener;
@@ -43,6 +46,14 @@ pub enum StartError {
         /// Why.
         problem: String,
     },
+    /// A record that should be there at start cannot be appended.
+    #[error("cannot append to topic '{topic}': {problem}")]
+    Record {
+        /// The topic.
+        topic: String,
+        /// Why.
+        problem: String,
+    },
     /// The operating system gave no thread.
     #[error("cannot start the broker's threads: {0}")]
     Threads(std::io::Error),
@@ -54,8 +65,9 @@ pub struct BrokerBuilder {
     properties: Vec<(String, String)>,
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
-    topics: Vec<(String, i32)>,
     worker_threads: Option<usize>,
+    wait_deadline: Option<Duration>,
+    embed: EmbedConfig,
 }
 
 /// Properties that make sense for a broker inside a test: nothing waits for
@@ -94,7 +106,37 @@ impl BrokerBuilder {
     /// Has a topic with so many partitions from the first moment on. One that
     /// is there already, on disk, stays as it is.
     pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
-        self.topics.push((name.into(), partitions));
+        self.embed.initial.add_topic(name.into(), partitions);
+        self
+    }
+
+    /// Has these records in a topic from the first moment on, appended one by
+    /// one as a producer would. The topic has the default number of partitions
+    /// unless [`topic`](Self::topic) says another. Where it is there already, on
+    /// disk, nothing is appended.
+    pub fn records<R: Into<NewRecord>>(
+        mut self,
+        topic: impl AsRef<str>,
+        records: impl IntoIterator<Item = R>,
+    ) -> Self {
+        for record in records {
+            self.embed.initial.add_record(topic.as_ref(), record.into());
+        }
+        self
+    }
+
+    /// Lets the broker's time stand still until
+    /// [`advance`](BrokerClock::advance) moves it: no session expires because a
+    /// machine is slow.
+    pub fn paused_clock(mut self) -> Self {
+        self.embed.paused_clock = true;
+        self
+    }
+
+    /// How long waits ([`Broker::group`], [`Broker::topic`]) last at most,
+    /// unless one says something else; 30 seconds by default.
+    pub fn wait_deadline(mut self, limit: Duration) -> Self {
+        self.wait_deadline = Some(limit);
         self
     }
 
@@ -137,6 +179,7 @@ impl BrokerBuilder {
         self.properties = embedded
             .chain(std::mem::take(&mut self.properties))
             .collect();
+        self.embed.keeps_requests = true;
         self.listen = self.listen.or(Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         self
     }
@@ -150,17 +193,21 @@ impl BrokerBuilder {
             fixed,
             ..BrokerConfigs::default()
         };
-        let config = NodeConfig::new(properties, self.listen, self.data)?;
+        let config = NodeConfig {
+            embed: self.embed,
+            ..NodeConfig::new(properties, self.listen, self.data)?
+        };
         let runtime = Runtime::start(self.worker_threads.unwrap_or(DEFAULT_WORKER_THREADS))?;
         // Sockets and timers belong to the broker's own runtime, so that a test
         // on a single-threaded one can block and the broker still answers.
-        let starting = runtime.handle().spawn(start_node(config, self.topics));
+        let starting = runtime.handle().spawn(start_node(config));
         let running = starting
             .await
             .map_err(|error| StartError::Data(error.to_string()))??;
         Ok(Broker {
             running: Some(running),
             runtime,
+            wait_deadline: self.wait_deadline,
         })
     }
 }
@@ -168,7 +215,7 @@ impl BrokerBuilder {
 /// Wakeups, not bytes, are scarce: two threads serve more than four.
 const DEFAULT_WORKER_THREADS: usize = 2;
 
-async fn start_node(config: NodeConfig, topics: Vec<(String, i32)>) -> Result<Running, StartError> {
+async fn start_node(config: NodeConfig) -> Result<Running, StartError> {
     let listen = config.listen;
     let cannot_listen = |cause| StartError::Listen {
         address: listen,
@@ -182,8 +229,7 @@ async fn start_node(config: NodeConfig, topics: Vec<(String, i32)>) -> Result<Ru
         .await
         .map_err(|error| StartError::Data(error.to_string()))?
         .map_err(|error| StartError::Data(error.to_string()))?;
-    node.create_at_start(&topics)
-        .map_err(|(name, problem)| StartError::Topic { name, problem })?;
+    node.config.embed.initial.create(&node)?;
     Ok(Running::start(node, listener, address))
 }
 
@@ -273,6 +319,7 @@ impl Drop for Runtime {
 pub struct Broker {
     running: Option<Running>,
     runtime: Runtime,
+    wait_deadline: Option<Duration>,
 }
 
 impl Broker {
@@ -296,12 +343,27 @@ impl Broker {
         }
     }
 
-    /// Moves the broker's clock forward: sessions expire and retention is due
-    /// as if `by` had passed, timestamps included. It never goes back.
-    pub fn advance_clock(&self, by: Duration) {
-        let node = &self.running().node;
-        node.clock.advance(by);
-        node.timers.clock_advanced();
+    /// What a client needs to connect, and short pauses where it would wait:
+    /// properties that librdkafka and Java's clients share, `bootstrap.servers`
+    /// first.
+    pub fn client_config(&self) -> Vec<(String, String)> {
+        client_config(self.bootstrap_servers())
+    }
+
+    /// The group of that id, to wait for. It need not be there yet.
+    pub fn group(&self, id: impl Into<String>) -> GroupHandle {
+        GroupHandle::new(self.waits(), id.into())
+    }
+
+    /// The topic of that name, to wait for its records or to append some. It
+    /// need not be there yet.
+    pub fn topic(&self, name: impl Into<String>) -> TopicHandle {
+        TopicHandle::new(self.waits(), name.into())
+    }
+
+    /// The broker's clock, to move it forward.
+    pub fn clock(&self) -> BrokerClock {
+        BrokerClock::new(Arc::downgrade(&self.running().node))
     }
 
     /// The cluster's id.
@@ -320,6 +382,25 @@ impl Broker {
             // On the broker's own threads, where its sockets and timers live.
             self.runtime.handle().spawn(running.stop()).await.ok();
         }
+    }
+
+    /// [`shutdown`](Self::shutdown) for programs without a runtime of their
+    /// own, or on a thread that may block.
+    pub fn shutdown_blocking(mut self) {
+        if let Some(running) = self.running.take() {
+            let (stopped, wait) = std::sync::mpsc::sync_channel(1);
+            self.runtime.handle().spawn(async move {
+                running.stop().await;
+                // Whoever asked blocks until this is sent.
+                let _ = stopped.send(());
+            });
+            wait.recv().ok();
+        }
+    }
+
+    fn waits(&self) -> Waits {
+        let runtime = self.runtime.handle().clone();
+        Waits::new(&self.running().node, runtime, self.wait_deadline)
     }
 
     fn running(&self) -> &Running {

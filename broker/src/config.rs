@@ -8,6 +8,8 @@ use std::time::Duration;
 use ottla_core::config::{BROKER_CONFIGS, BrokerConfigs, ConfigError, Overrides};
 use ottla_core::ids::NodeId;
 
+use crate::embed::EmbedConfig;
+
 /// A name that is this close to a known one is probably that one misspelt.
 const SUGGESTION_SIMILARITY_MIN: f64 = 0.7;
 
@@ -72,6 +74,8 @@ pub(crate) struct NodeConfig {
     pub(crate) connections_idle_max: Duration,
     pub(crate) connections_max: usize,
     pub(crate) connections_per_ip_max: usize,
+    /// What only an embedded broker has; the builder sets it.
+    pub(crate) embed: EmbedConfig,
 }
 
 impl NodeConfig {
@@ -97,6 +101,7 @@ impl NodeConfig {
             connections_max: size(&properties, "max.connections"),
             connections_per_ip_max: size(&properties, "max.connections.per.ip"),
             properties,
+            embed: EmbedConfig::default(),
         })
     }
 }

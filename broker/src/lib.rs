@@ -10,6 +10,7 @@
 mod apis;
 mod broker;
 mod config;
+pub mod embed;
 mod node;
 pub mod observe;
 mod server;

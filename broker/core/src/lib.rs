@@ -21,6 +21,7 @@ pub mod controller;
 pub mod decision;
 pub mod group;
 pub mod ids;
+pub mod murmur2;
 pub mod mutants;
 pub mod partition;
 pub mod time;

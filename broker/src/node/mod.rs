@@ -1,5 +1,6 @@
 //! One node: its clock, timers, metadata and logs, and what they share.
 
+pub(crate) mod changes;
 pub(crate) mod clock;
 pub(crate) mod coordinators;
 pub(crate) mod identity;
@@ -16,6 +17,7 @@ mod waiters;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use changes::Changes;
 use clock::Clock;
 use coordinators::Coordinators;
 use metadata::{Metadata, MetadataError};
@@ -24,6 +26,7 @@ use producer_ids::ProducerIds;
 use timers::Timers;
 
 use crate::config::NodeConfig;
+use crate::embed::RecentRequests;
 use crate::observe::Counters;
 use crate::storage::Storage;
 
@@ -49,6 +52,9 @@ pub(crate) struct Node {
     pub(crate) partitions: Partitions,
     pub(crate) coordinators: Coordinators,
     pub(crate) counters: Counters,
+    pub(crate) changes: Changes,
+    /// Where an embedded broker remembers the last requests.
+    pub(crate) requests: Option<RecentRequests>,
     producer_ids: ProducerIds,
     storage: Arc<Storage>,
 }

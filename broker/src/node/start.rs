@@ -7,6 +7,7 @@ use ottla_core::controller::{CreateTopic, MetadataImage};
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
 use ottla_core::partition::AppendRules;
 
+use super::changes::Changes;
 use super::clock::Clock;
 use super::coordinators::Coordinators;
 use super::identity;
@@ -18,6 +19,7 @@ use super::timers::Timers;
 use super::{Node, StartNodeError};
 use crate::apis::TABLE;
 use crate::config::NodeConfig;
+use crate::embed::RecentRequests;
 use crate::observe::Counters;
 use crate::storage::{LogConfig, Storage};
 
@@ -33,12 +35,14 @@ impl Node {
         let image = metadata::load(&log)?;
         let node = Arc::new(Node {
             cluster_id,
-            clock: Arc::new(Clock::system()),
+            clock: Arc::new(Clock::new(config.embed.paused_clock)),
             timers: Arc::new(Timers::default()),
             metadata: Metadata::new(image, log),
             partitions: Partitions::new(Arc::clone(&storage)),
             coordinators: Coordinators::default(),
             counters: Counters::new(TABLE),
+            changes: Changes::default(),
+            requests: config.embed.keeps_requests.then(RecentRequests::default),
             producer_ids: ProducerIds::default(),
             storage,
             config,

@@ -136,7 +136,7 @@ mod tests {
 
     fn started() -> (Arc<Timers>, Arc<Clock>) {
         let timers = Arc::new(Timers::default());
-        let clock = Arc::new(Clock::system());
+        let clock = Arc::new(Clock::new(false));
         tokio::spawn(Arc::clone(&timers).run(Arc::clone(&clock)));
         (timers, clock)
     }

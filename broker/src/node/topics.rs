@@ -29,8 +29,11 @@ impl Node {
         now: Now,
         decide: impl FnOnce(&mut Draft) -> T,
     ) -> Result<(T, Committed), MetadataError> {
-        self.metadata
-            .propose(now, decide, |image, records| self.apply(image, records))
+        let proposed = self
+            .metadata
+            .propose(now, decide, |image, records| self.apply(image, records));
+        self.changes.tell();
+        proposed
     }
 
     /// Creates those topics that can be created.

@@ -78,7 +78,8 @@ impl Cluster {
     }
 }
 
-fn topics(node: &Node) -> Vec<TopicState> {
+/// Every topic, by name.
+pub(crate) fn topics(node: &Node) -> Vec<TopicState> {
     let image = node.metadata.image();
     image
         .topics()

@@ -6,6 +6,7 @@ use ottla_core::group::admin::ListedGroup;
 use ottla_core::group::offsets::{FetchRequest, FetchedOffset, OffsetReply, OffsetRequest, Topic};
 use ottla_core::group::{GroupReply, GroupRequest};
 
+use super::members::{GroupMember, describe};
 use super::{PartitionState, TopicState};
 use crate::node::Node;
 use crate::node::coordinators::listed;
@@ -21,6 +22,8 @@ pub struct GroupState {
     pub protocol_type: String,
     /// By the name Kafka gives it: "Stable", "Empty", …
     pub state: &'static str,
+    /// Everyone in it.
+    pub members: Vec<GroupMember>,
     /// What it has committed, by topic and partition.
     pub offsets: Vec<GroupOffset>,
 }
@@ -41,7 +44,7 @@ pub struct GroupOffset {
 
 /// Every group whose coordinator answers. `topics`, by name, say where their
 /// partitions end.
-pub(super) async fn groups(node: &Arc<Node>, topics: &[TopicState]) -> Vec<GroupState> {
+pub(crate) async fn groups(node: &Arc<Node>, topics: &[TopicState]) -> Vec<GroupState> {
     let mut groups = Vec::new();
     for asked in node.list_groups(node.clock.now(), &[], &[]) {
         // A shard that loads or has failed has no groups to show.
@@ -51,6 +54,17 @@ pub(super) async fn groups(node: &Arc<Node>, topics: &[TopicState]) -> Vec<Group
     }
     groups.sort_by(|left, right| left.id.cmp(&right.id));
     groups
+}
+
+/// One group, if it is there and its coordinator answers.
+pub(crate) async fn group(node: &Arc<Node>, topics: &[TopicState], id: &str) -> Option<GroupState> {
+    for asked in node.list_groups(node.clock.now(), &[], &[]) {
+        let mut listed = listed(asked.answer().await).unwrap_or_default().into_iter();
+        if let Some(found) = listed.find(|listed| listed.group.as_str() == id) {
+            return Some(group_state(node, topics, found).await);
+        }
+    }
+    None
 }
 
 async fn group_state(node: &Arc<Node>, topics: &[TopicState], group: ListedGroup) -> GroupState {
@@ -67,11 +81,15 @@ async fn group_state(node: &Arc<Node>, topics: &[TopicState], group: ListedGroup
         // The group is gone since it was listed.
         _ => Vec::new(),
     };
+    let described = describe(node, &group.group).await;
+    // Gone since it was listed: then it is as it was listed, without members.
+    let (state, members) = described.unwrap_or((group.state, Vec::new()));
     GroupState {
         id: group.group.to_string(),
         kind: group.kind,
         protocol_type: group.protocol_type,
-        state: group.state,
+        state,
+        members,
         offsets: fetched
             .iter()
             .flat_map(|topic| offsets_of(topics, topic))

@@ -5,14 +5,18 @@ mod cluster;
 mod counters;
 mod groups;
 mod histogram;
+mod members;
 
 use std::sync::{Arc, Weak};
 
 pub use cluster::{Cluster, LogState, PartitionState, TopicState};
 pub use groups::{GroupOffset, GroupState};
 pub use histogram::Durations;
+pub use members::{AssignedPartitions, GroupMember};
 
+pub(crate) use cluster::topics;
 pub(crate) use counters::Counters;
+pub(crate) use groups::{group, groups};
 
 use crate::node::Node;
 

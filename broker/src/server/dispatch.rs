@@ -74,6 +74,10 @@ fn decide(
         guard::check(context.api_key, context.api_version, &frame)?;
     }
     let answer = (row.handle)(node, &context, frame)?;
+    let answer = match &node.requests {
+        None => answer,
+        Some(requests) => requests.note(&context, received, answer),
+    };
     Ok((to, answer))
 }
 

@@ -1,14 +1,13 @@
 //! Which partition a record goes to when its producer does not say.
 
 mod month;
-mod murmur2;
 mod region;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 pub use month::month_number;
-pub use murmur2::{murmur2, partition_of_key};
+pub use ottla_core::murmur2::{murmur2, partition_of_key};
 pub use region::region_number;
 
 /// A way to spread records over partitions.

@@ -119,6 +119,8 @@ impl Shard {
                 Ok(end) => shard.activate(&node, node.clock.now(), groups, end),
                 Err(error) => shard.failed(&error),
             };
+            drop(life);
+            node.changes.tell();
         });
     }
 

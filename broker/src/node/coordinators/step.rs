@@ -181,6 +181,7 @@ impl Active {
         for record in records {
             self.groups.replay(record);
         }
+        step.node.changes.tell();
         Ok(())
     }
 
@@ -203,7 +204,10 @@ impl Active {
                         step.node.timers.cancel(id);
                     }
                 }
-                GroupEffect::Observe(event) => self.groups.observe(step.now, &event),
+                GroupEffect::Observe(event) => {
+                    self.groups.observe(step.now, &event);
+                    step.node.changes.tell();
+                }
                 GroupEffect::Again(timer) => follow_ups.push_back(timer),
             }
         }

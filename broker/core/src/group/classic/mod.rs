@@ -17,6 +17,7 @@
 //! follows (a rebalance, its completion) is decided from what then is.
 
 mod activate;
+mod assignment;
 mod event;
 mod group;
 mod heartbeat;
@@ -29,6 +30,7 @@ mod session;
 mod subscription;
 mod sync;
 
+pub use assignment::{AssignedTopic, assigned_topics};
 pub use event::{ClassicChange, ClassicEvent};
 pub use group::{ClassicGroup, ClassicState};
 pub use members::{Member, Protocol};

@@ -2,7 +2,7 @@
 //! a signed number. Every client that wants a key in the same partition as
 //! Java's must compute exactly this.
 
-use ottla_core::mutants::{self, Mutant};
+use crate::mutants::{self, Mutant};
 
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
