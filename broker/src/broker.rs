@@ -68,6 +68,8 @@ pub struct BrokerBuilder {
     worker_threads: Option<usize>,
     wait_deadline: Option<Duration>,
     embed: EmbedConfig,
+    #[cfg(feature = "faulty-disk")]
+    disk: Option<Arc<crate::storage::faulty::FaultyDisk>>,
 }
 
 /// Properties that make sense for a broker inside a test: nothing waits for
@@ -93,6 +95,13 @@ impl BrokerBuilder {
     /// Keeps logs in this directory instead of in memory.
     pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data = Some(directory.into());
+        self
+    }
+
+    /// Keeps logs on this disk instead of in memory; it outlives the broker.
+    #[cfg(feature = "faulty-disk")]
+    pub fn disk(mut self, disk: Arc<crate::storage::faulty::FaultyDisk>) -> Self {
+        self.disk = Some(disk);
         self
     }
 
@@ -195,6 +204,8 @@ impl BrokerBuilder {
         };
         let config = NodeConfig {
             embed: self.embed,
+            #[cfg(feature = "faulty-disk")]
+            disk: self.disk,
             ..NodeConfig::new(properties, self.listen, self.data)?
         };
         let runtime = Runtime::start(self.worker_threads.unwrap_or(DEFAULT_WORKER_THREADS))?;

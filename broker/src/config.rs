@@ -66,6 +66,9 @@ pub(crate) struct NodeConfig {
     pub(crate) advertised: Option<(String, u16)>,
     /// Where logs live; `None`: in memory.
     pub(crate) data: Option<PathBuf>,
+    /// Stands in for the file system below `data`.
+    #[cfg(feature = "faulty-disk")]
+    pub(crate) disk: Option<std::sync::Arc<crate::storage::faulty::FaultyDisk>>,
     /// The properties as set at start.
     pub(crate) properties: BrokerConfigs,
     pub(crate) request_bytes_max: usize,
@@ -95,6 +98,8 @@ impl NodeConfig {
             listen,
             advertised: advertised(&properties)?,
             data,
+            #[cfg(feature = "faulty-disk")]
+            disk: None,
             request_bytes_max: size(&properties, "socket.request.max.bytes"),
             fetch_bytes_max: size(&properties, "fetch.max.bytes"),
             connections_idle_max: idle_max(&properties),

@@ -19,3 +19,5 @@ mod wire;
 
 pub use broker::{Broker, BrokerBuilder, StartError};
 pub use config::{InvalidConfig, parse_properties};
+#[cfg(feature = "faulty-disk")]
+pub use storage::faulty::{Faults, FaultyDisk, History, Loss};

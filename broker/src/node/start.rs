@@ -98,6 +98,14 @@ impl Node {
 }
 
 fn open_storage(config: &NodeConfig) -> Result<(Arc<Storage>, String), StartNodeError> {
+    #[cfg(feature = "faulty-disk")]
+    if let Some(disk) = &config.disk {
+        let storage = disk
+            .storage()
+            .map_err(|error| StartNodeError(error.to_string()))?;
+        // Nothing on a disk of this kind asks for the same cluster again.
+        return Ok((storage, identity::new_cluster_id()));
+    }
     let Some(data) = &config.data else {
         return Ok((Storage::in_memory(), identity::new_cluster_id()));
     };

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::testing::{TestDisk, append, delete_before, read};
+use super::faulty::FaultyDisk;
+use super::testing::{append, delete_before, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 const LOG: &str = "topic-0/00000000000000000000.log";
@@ -27,7 +28,7 @@ fn small_segments() -> LogConfig {
     }
 }
 
-fn try_open(disk: &Arc<TestDisk>, config: LogConfig) -> Result<(Log, Vec<i64>), StorageError> {
+fn try_open(disk: &Arc<FaultyDisk>, config: LogConfig) -> Result<(Log, Vec<i64>), StorageError> {
     let storage = Storage::on(Arc::clone(disk) as _, None)?;
     let mut visited = Vec::new();
     let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |header| {
@@ -36,13 +37,13 @@ fn try_open(disk: &Arc<TestDisk>, config: LogConfig) -> Result<(Log, Vec<i64>), 
     Ok((log, visited))
 }
 
-fn open(disk: &Arc<TestDisk>, config: LogConfig) -> Log {
+fn open(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {
     try_open(disk, config).unwrap().0
 }
 
 /// A log with these batches, all synced if asked for, whose process is gone.
-fn written(config: LogConfig, batches: usize, is_synced: bool) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
-    let disk = TestDisk::new();
+fn written(config: LogConfig, batches: usize, is_synced: bool) -> (Arc<FaultyDisk>, Vec<Vec<u8>>) {
+    let disk = FaultyDisk::new();
     let mut log = open(&disk, config);
     let (tell, told) = mpsc::channel();
     log.on_synced(Box::new(move |outcome| {
@@ -262,7 +263,7 @@ fn the_marker_of_a_clean_stop_is_not_believed_twice() {
 
 #[test]
 fn the_start_of_a_log_does_not_go_back() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let mut log = open(&disk, config());
     for _ in 0..3 {
         append(&mut log, 2, 1_000, 10).unwrap();
@@ -291,7 +292,7 @@ fn segments_before_the_start_are_removed_even_if_a_crash_came_in_between() {
 
 #[test]
 fn offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let mut log = open(&disk, config());
     let first = append(&mut log, 2, 1_000, 10).unwrap();
     append(&mut log, 2, 1_000, 10).unwrap();
@@ -313,7 +314,7 @@ fn offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again() 
 
 #[test]
 fn an_empty_last_segment_keeps_the_end_of_a_log_that_expired() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let mut log = open(&disk, config());
     append(&mut log, 7, 1_000, 10).unwrap();
     log.expire(i64::MAX, Offset(7)).unwrap();
@@ -346,8 +347,8 @@ fn what_was_verified_is_not_checked_again_while_the_system_runs() {
 }
 
 /// A log of small segments after an orderly stop, and its index files.
-fn stopped(batches: usize) -> (Arc<TestDisk>, Vec<(String, Vec<u8>)>) {
-    let disk = TestDisk::new();
+fn stopped(batches: usize) -> (Arc<FaultyDisk>, Vec<(String, Vec<u8>)>) {
+    let disk = FaultyDisk::new();
     let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
     let mut log = Log::open(
         &storage,

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use ottla_core::ids::Offset;
 
-use super::testing::{TestDisk, append, read};
+use super::faulty::FaultyDisk;
+use super::testing::{append, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
-fn log_on(disk: &Arc<TestDisk>, config: LogConfig) -> Log {
+fn log_on(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {
     let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
     Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
 }
 
 #[test]
 fn a_full_disk_refuses_appends_leaves_no_part_of_them_and_heals() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let mut log = log_on(&disk, LogConfig::default());
     let first = append(&mut log, 1, 1_000, 100).unwrap();
     *disk.faults().space_bytes.lock().unwrap() = Some(70);
@@ -34,7 +35,7 @@ fn a_full_disk_refuses_appends_leaves_no_part_of_them_and_heals() {
 
 #[test]
 fn half_an_append_that_cannot_be_undone_takes_the_log_offline() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let mut log = log_on(&disk, LogConfig::default());
     append(&mut log, 1, 1_000, 100).unwrap();
     *disk.faults().space_bytes.lock().unwrap() = Some(70);
@@ -49,7 +50,7 @@ fn half_an_append_that_cannot_be_undone_takes_the_log_offline() {
 
 #[test]
 fn after_a_failed_sync_nothing_is_written_again_even_if_syncs_would_work() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let flushed = LogConfig {
         flush_messages: 1,
         ..LogConfig::default()
@@ -76,7 +77,7 @@ fn after_a_failed_sync_nothing_is_written_again_even_if_syncs_would_work() {
 
 #[test]
 fn a_sync_is_made_within_the_time_that_was_set() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let timed = LogConfig {
         flush_ms: 5,
         ..LogConfig::default()
@@ -92,7 +93,7 @@ fn a_sync_is_made_within_the_time_that_was_set() {
 
 #[test]
 fn what_is_appended_while_a_sync_is_asked_for_shares_it_or_the_next() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let flushed = LogConfig {
         flush_messages: 1,
         ..LogConfig::default()
@@ -116,7 +117,7 @@ fn what_is_appended_while_a_sync_is_asked_for_shares_it_or_the_next() {
 
 #[test]
 fn what_is_appended_during_a_sync_is_not_taken_for_synced() {
-    let disk = TestDisk::new();
+    let disk = FaultyDisk::new();
     let log = Arc::new(Mutex::new(log_on(&disk, LogConfig::default())));
     let (tell, told) = mpsc::channel();
     let synced = Box::new(move |outcome| tell.send(outcome).unwrap());

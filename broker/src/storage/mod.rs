@@ -17,6 +17,15 @@ mod chunks;
 mod config;
 mod durability;
 mod error;
+#[cfg(any(test, feature = "faulty-disk"))]
+#[cfg_attr(
+    not(feature = "faulty-disk"),
+    allow(
+        dead_code,
+        reason = "the tests here need less of it than who judges a broker"
+    )
+)]
+pub(crate) mod faulty;
 mod file;
 mod folder;
 mod health;

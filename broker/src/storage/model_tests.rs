@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::testing::{TestDisk, append, delete_before};
+use super::faulty::FaultyDisk;
+use super::testing::{append, delete_before};
 use super::{Log, LogConfig, Storage};
 
 #[derive(Clone, Debug)]
@@ -229,7 +230,7 @@ proptest! {
     fn on_a_disk_it_is_the_same_list_after_every_restart(
         steps in proptest::collection::vec(step(), 1..120),
     ) {
-        let disk = TestDisk::new();
+        let disk = FaultyDisk::new();
         let mut pair = Pair::new(Box::new(move || Storage::on(Arc::clone(&disk) as _, None).unwrap()));
         for step in &steps {
             pair.run(step);
