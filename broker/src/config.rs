@@ -74,6 +74,8 @@ pub(crate) struct NodeConfig {
     pub(crate) request_bytes_max: usize,
     /// The most record bytes in one answer to a Fetch, but for its first batch.
     pub(crate) fetch_bytes_max: usize,
+    /// How many fetch sessions are kept.
+    pub(crate) fetch_session_slots: usize,
     pub(crate) connections_idle_max: Duration,
     pub(crate) connections_max: usize,
     pub(crate) connections_per_ip_max: usize,
@@ -102,6 +104,7 @@ impl NodeConfig {
             disk: None,
             request_bytes_max: size(&properties, "socket.request.max.bytes"),
             fetch_bytes_max: size(&properties, "fetch.max.bytes"),
+            fetch_session_slots: size(&properties, "max.incremental.fetch.session.cache.slots"),
             connections_idle_max: idle_max(&properties),
             connections_max: size(&properties, "max.connections"),
             connections_per_ip_max: size(&properties, "max.connections.per.ip"),

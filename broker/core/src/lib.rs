@@ -19,6 +19,7 @@ pub mod batch;
 pub mod config;
 pub mod controller;
 pub mod decision;
+pub mod fetch_session;
 pub mod group;
 pub mod ids;
 pub mod murmur2;

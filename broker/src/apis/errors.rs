@@ -6,6 +6,7 @@ use ottla_core::config::ConfigError;
 use ottla_core::controller::{
     AlterConfigError, CreatePartitionsError, CreateTopicError, TopicNameError,
 };
+use ottla_core::fetch_session::SessionError;
 use ottla_core::group::GroupError;
 use ottla_core::partition::AppendRefusal;
 
@@ -178,6 +179,17 @@ impl From<DeleteRecordsError> for ApiError {
             DeleteRecordsError::Unavailable(unavailable) => unavailable.into(),
             DeleteRecordsError::Storage(error) => error.into(),
         }
+    }
+}
+
+impl From<SessionError> for ApiError {
+    fn from(error: SessionError) -> Self {
+        let code = match error {
+            SessionError::IdNotFound => ResponseError::FetchSessionIdNotFound,
+            SessionError::InvalidEpoch => ResponseError::InvalidFetchSessionEpoch,
+            SessionError::TopicIds => ResponseError::FetchSessionTopicIdError,
+        };
+        ApiError::new(code, error.to_string())
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod clock;
 pub(crate) mod coordinators;
+pub(crate) mod fetch_sessions;
 pub(crate) mod identity;
 pub(crate) mod metadata;
 pub(crate) mod partition;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use changes::Changes;
 use clock::Clock;
 use coordinators::Coordinators;
+use fetch_sessions::FetchSessions;
 use metadata::{Metadata, MetadataError};
 use partitions::Partitions;
 use producer_ids::ProducerIds;
@@ -51,6 +53,7 @@ pub(crate) struct Node {
     pub(crate) metadata: Metadata,
     pub(crate) partitions: Partitions,
     pub(crate) coordinators: Coordinators,
+    pub(crate) fetch_sessions: FetchSessions,
     pub(crate) counters: Counters,
     pub(crate) changes: Changes,
     /// Where an embedded broker remembers the last requests.

@@ -10,6 +10,7 @@ use ottla_core::partition::AppendRules;
 use super::changes::Changes;
 use super::clock::Clock;
 use super::coordinators::Coordinators;
+use super::fetch_sessions::FetchSessions;
 use super::identity;
 use super::metadata::{self, METADATA_FOLDER, Metadata};
 use super::partition::{Partition, PartitionSettings};
@@ -40,6 +41,7 @@ impl Node {
             metadata: Metadata::new(image, log),
             partitions: Partitions::new(Arc::clone(&storage)),
             coordinators: Coordinators::default(),
+            fetch_sessions: FetchSessions::new(config.fetch_session_slots),
             counters: Counters::new(TABLE),
             changes: Changes::default(),
             requests: config.embed.keeps_requests.then(RecentRequests::default),

@@ -7,9 +7,9 @@
 //! - 14, 15, 17 and 18 changed only the request.
 
 use bytes::{Bytes, BytesMut};
+use ottla_core::fetch_session::TopicKey;
 
 use super::fields::Writer;
-use super::produce::TopicRef;
 
 const FIRST_FLEXIBLE: i16 = 12;
 
@@ -18,6 +18,8 @@ const FIRST_FLEXIBLE: i16 = 12;
 pub(crate) struct FetchResponse {
     /// Of the session; then there are no topics.
     pub(crate) error_code: i16,
+    /// The session the answer belongs to, or 0.
+    pub(crate) session_id: i32,
     pub(crate) topics: Vec<TopicFetched>,
     /// Where the leaders named below can be reached.
     pub(crate) node_endpoints: Vec<NodeEndpoint>,
@@ -25,7 +27,7 @@ pub(crate) struct FetchResponse {
 
 #[derive(Debug)]
 pub(crate) struct TopicFetched {
-    pub(crate) topic: TopicRef,
+    pub(crate) topic: TopicKey,
     pub(crate) partitions: Vec<PartitionFetched>,
 }
 
@@ -48,7 +50,7 @@ pub(crate) struct PartitionFetched {
 }
 
 impl PartitionFetched {
-    /// A partition that has nothing but an error.
+    /// A partition that could not be read.
     pub(crate) fn failed(index: i32, error_code: i16) -> PartitionFetched {
         PartitionFetched {
             index,
@@ -58,8 +60,17 @@ impl PartitionFetched {
             log_start_offset: -1,
             diverging: None,
             current_leader: None,
-            with_aborted: true,
+            with_aborted: false,
             records: Vec::new(),
+        }
+    }
+
+    /// A partition that is not known.
+    pub(crate) fn unknown(index: i32, error_code: i16) -> PartitionFetched {
+        PartitionFetched {
+            // Kafka's answers differ in this as well: empty, not null.
+            with_aborted: true,
+            ..PartitionFetched::failed(index, error_code)
         }
     }
 
@@ -96,13 +107,13 @@ pub(crate) fn encode_response(version: i16, response: FetchResponse) -> (BytesMu
     writer.i32(0); // throttle time
     if version >= 7 {
         writer.i16(response.error_code);
-        writer.i32(0); // session id: every fetch names all it wants
+        writer.i32(response.session_id);
     }
     writer.length(response.topics.len());
     for topic in response.topics {
         match &topic.topic {
-            TopicRef::Name(name) => pieces.writer.string(name),
-            TopicRef::Id(id) => pieces.writer.out.extend_from_slice(&id.0),
+            TopicKey::Name(name) => pieces.writer.string(name),
+            TopicKey::Id(id) => pieces.writer.out.extend_from_slice(&id.0),
         }
         pieces.writer.length(topic.partitions.len());
         for partition in topic.partitions {

@@ -159,20 +159,6 @@ async fn a_reader_of_another_leader_epoch_is_told_so() {
 }
 
 #[tokio::test]
-async fn sessions_are_offered_and_declined() {
-    let broker = broker().await;
-    let mut client = Client::connect(&broker);
-    let answer = client.call(12, &orders(0, 0).with_session_epoch(0));
-    assert_eq!((answer.error_code, answer.session_id), (0, 0));
-    let answer = client.call(12, &orders(0, 0).with_session_id(5).with_session_epoch(1));
-    assert_eq!(
-        answer.error_code,
-        ResponseError::FetchSessionIdNotFound.code()
-    );
-    assert!(answer.responses.is_empty());
-}
-
-#[tokio::test]
 async fn a_topic_id_nobody_has_is_unknown() {
     let broker = broker().await;
     let mut client = Client::connect(&broker);

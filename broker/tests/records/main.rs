@@ -11,3 +11,4 @@ mod offsets;
 mod producing;
 mod requests;
 mod restart;
+mod sessions;

@@ -289,7 +289,7 @@ pub static BROKER_CONFIGS: &[ConfigDefinition] = &[
     honoured("max.connections", ConfigKind::Int { min: 0, max: i32::MAX }, Some("2147483647")),
     honoured("max.connections.per.ip", ConfigKind::Int { min: 0, max: i32::MAX }, Some("2147483647")),
     accepted("max.connections.per.ip.overrides", ConfigKind::Text, Some("")),
-    accepted("max.incremental.fetch.session.cache.slots", ConfigKind::Int { min: 0, max: i32::MAX }, Some("1000")),
+    honoured("max.incremental.fetch.session.cache.slots", ConfigKind::Int { min: 0, max: i32::MAX }, Some("1000")),
     honoured("max.request.partition.size.limit", ConfigKind::Int { min: 1, max: i32::MAX }, Some("2000")),
     honoured("message.max.bytes", ConfigKind::Int { min: 0, max: i32::MAX }, Some("1048588")),
     accepted("metadata.log.dir", ConfigKind::Text, None),

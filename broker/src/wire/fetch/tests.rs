@@ -1,9 +1,11 @@
 //! What is written by hand reads through the `kafka-protocol` crate as the
 //! same value, in every version.
 
+use std::sync::Arc;
+
 use kafka_protocol::messages::FetchResponse as CrateResponse;
 use kafka_protocol::messages::fetch_response::PartitionData;
-use kafka_protocol::protocol::{Decodable, StrBytes};
+use kafka_protocol::protocol::Decodable;
 use ottla_core::ids::TopicId;
 use proptest::prelude::*;
 
@@ -82,6 +84,7 @@ proptest! {
     fn a_response_reads_back_through_the_crate(
         version in 4i16..=18,
         error_code: i16,
+        session_id: i32,
         topics in prop::collection::vec(
             ("[a-z.]{0,200}", any::<[u8; 16]>(), prop::collection::vec(any_partition(), 0..4)), 0..4,
         ),
@@ -89,9 +92,9 @@ proptest! {
     ) {
         let topic_ref = |name: &str, id| {
             if version >= 13 {
-                TopicRef::Id(TopicId(id))
+                TopicKey::Id(TopicId(id))
             } else {
-                TopicRef::Name(StrBytes::from_string(name.to_owned()))
+                TopicKey::Name(Arc::from(name))
             }
         };
         let fetched = topics.iter().map(|(name, id, partitions)| TopicFetched {
@@ -103,13 +106,14 @@ proptest! {
             .map(|host| NodeEndpoint { node_id: 7, host: host.clone(), port: 9092 })
             .collect();
         let response =
-            FetchResponse { error_code, topics: fetched.collect(), node_endpoints };
+            FetchResponse { error_code, session_id, topics: fetched.collect(), node_endpoints };
         let (head, rest) = encode_response(version, response);
         let mut body = Bytes::from([&head[..], &rest.concat()].concat());
         let read = CrateResponse::decode(&mut body, version).unwrap();
         prop_assert!(body.is_empty());
         prop_assert_eq!(read.error_code, if version >= 7 { error_code } else { 0 });
-        prop_assert_eq!((read.session_id, read.throttle_time_ms), (0, 0));
+        prop_assert_eq!(read.session_id, if version >= 7 { session_id } else { 0 });
+        prop_assert_eq!(read.throttle_time_ms, 0);
         prop_assert_eq!(read.responses.len(), topics.len());
         for (read, (name, id, partitions)) in read.responses.iter().zip(&topics) {
             if version >= 13 {
@@ -135,7 +139,7 @@ fn records_are_passed_on_and_not_copied() {
         records: vec![records.clone()],
         ..PartitionFetched::failed(0, 0)
     };
-    let topic = TopicRef::Name(StrBytes::from_static_str("topic"));
+    let topic = TopicKey::Name(Arc::from("topic"));
     let topics = vec![TopicFetched {
         topic,
         partitions: vec![partition],
