@@ -10,6 +10,7 @@
 
 mod delete_records;
 mod error;
+mod retention;
 mod search;
 mod settings;
 mod ticket;
@@ -92,6 +93,9 @@ pub(crate) struct Partition {
     index: PartitionIndex,
     /// Apart from the lock below, so that a batch can be checked before it.
     settings: RwLock<Arc<PartitionSettings>>,
+    /// Held by who takes segments away or puts others in their place: one at a
+    /// time, on threads that may block.
+    upkeep: Mutex<()>,
     inner: Mutex<Inner>,
 }
 
@@ -130,6 +134,7 @@ impl Partition {
             topic_id,
             index,
             settings: RwLock::new(Arc::new(settings)),
+            upkeep: Mutex::default(),
             inner: Mutex::new(Inner {
                 open,
                 waiters: Waiters::default(),
@@ -305,18 +310,6 @@ impl Partition {
         let wake = open.commit(&settings, waiters, i64::MAX);
         drop(inner);
         wake.up(Ok(()));
-    }
-
-    /// Removes what retention no longer keeps.
-    pub(crate) fn expire(&self, now: Now) -> Result<(), StorageError> {
-        let mut inner = self.inner();
-        let Ok(open) = &mut inner.open else {
-            return Ok(());
-        };
-        open.log
-            .expire(now.wall_ms, open.state.marks().high_watermark)?;
-        open.state.raise_log_start(open.log.log_start());
-        Ok(())
     }
 
     /// Closes the partition for good and fails whoever waits on it. Returns

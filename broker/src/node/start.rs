@@ -1,7 +1,7 @@
 //! Starting and stopping a node: its data directory, its metadata, its logs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ottla_core::controller::{CreateTopic, MetadataImage};
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
@@ -26,6 +26,9 @@ use crate::storage::{LogConfig, Storage};
 
 /// The metadata topic's id is the same in every cluster.
 const METADATA_TOPIC_ID: TopicId = TopicId([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+
+/// Fewer logs than these are open before another thread could help.
+const OPENED_BY_ONE_THREAD: usize = 64;
 
 impl Node {
     /// Reads what the data directory holds and leads every partition in it.
@@ -57,12 +60,29 @@ impl Node {
         Ok(node)
     }
 
+    /// Opens every log, several at a time: each waits for the disk now and then.
     fn open_partitions(&self, image: &MetadataImage) {
-        for topic in image.topics() {
-            for (index, partition) in topic.partitions.iter().enumerate() {
-                self.open_partition(topic, PartitionIndex(index as i32), partition.leader_epoch);
+        let topics = image.topics();
+        let all: Vec<_> = topics
+            .flat_map(|topic| (0..topic.partitions.len()).map(move |index| (topic, index)))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let open_some = || {
+            while let Some((topic, index)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let leader_epoch = topic.partitions[*index].leader_epoch;
+                self.open_partition(topic, PartitionIndex(*index as i32), leader_epoch);
             }
-        }
+        };
+        let threads = match all.len() {
+            0..OPENED_BY_ONE_THREAD => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(open_some);
+            }
+            open_some();
+        });
     }
 
     /// Creates the topics a caller wants to find, those that are not there.
@@ -158,9 +178,7 @@ fn remove_strays(storage: &Arc<Storage>, image: &MetadataImage) {
     for folder in folders {
         if folder != METADATA_FOLDER && !owns(image, &folder) {
             tracing::info!(%folder, "removing a folder that no topic owns");
-            if let Err(error) = storage.remove_folder(&folder, Duration::ZERO) {
-                tracing::warn!(%folder, %error, "a folder without a topic could not be removed");
-            }
+            storage.remove_stray(&folder);
         }
     }
 }

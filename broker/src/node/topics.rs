@@ -2,7 +2,6 @@
 //! log, and brings its partitions in line.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ottla_core::config::{BrokerConfigs, TopicConfig};
 use ottla_core::controller::{
@@ -196,22 +195,18 @@ impl Node {
         let logs = self.partitions.delete_topic(id);
         // After its partitions, so that no shard can be made on one of them.
         self.coordinators.forget(id);
-        let mut removed: Vec<_> = logs.into_iter().map(Log::remove).collect();
+        let removed = logs.len();
+        logs.into_iter().for_each(Log::remove);
         // Not published yet: the image is the one that still has the topic.
         if let Some(topic) = self.metadata.image().topic_by_id(id)
-            && removed.len() < topic.partitions.len()
+            && removed < topic.partitions.len()
         {
             // A partition that is offline has no log, but may have files, which
             // a topic made again under this name must not find.
-            let remove = |index| {
-                self.storage
-                    .remove_folder(&folder_name(&topic.name, index), Duration::ZERO)
-            };
-            let indexes = 0..topic.partitions.len() as i32;
-            removed.extend(indexes.map(|index| remove(PartitionIndex(index))));
-        }
-        for error in removed.into_iter().filter_map(Result::err) {
-            tracing::warn!(%error, "a deleted topic's files could not be removed");
+            for index in 0..topic.partitions.len() as i32 {
+                let folder = folder_name(&topic.name, PartitionIndex(index));
+                self.storage.remove_stray(&folder);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
 use super::faulty::FaultyDisk;
-use super::testing::{append, delete_before, read};
+use super::testing::{append, delete_before, expire, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 const LOG: &str = "topic-0/00000000000000000000.log";
@@ -285,7 +285,7 @@ fn segments_before_the_start_are_removed_even_if_a_crash_came_in_between() {
     after.write(super::checkpoint::LOG_START_FILE, &starts);
     let mut log = open(&after, small_segments());
     assert!(after.all(".log").len() > 2);
-    log.expire(0, Offset(24)).unwrap();
+    expire(&mut log, 0, Offset(24));
     assert_eq!(log.log_start(), Offset(24));
     assert_eq!(after.all(".log").len(), 1);
 }
@@ -317,7 +317,7 @@ fn an_empty_last_segment_keeps_the_end_of_a_log_that_expired() {
     let disk = FaultyDisk::new();
     let mut log = open(&disk, config());
     append(&mut log, 7, 1_000, 10).unwrap();
-    log.expire(i64::MAX, Offset(7)).unwrap();
+    expire(&mut log, i64::MAX, Offset(7));
     drop(log);
     let log = open(&disk.after_power_cut(), config());
     assert_eq!((log.log_start(), log.log_end()), (Offset(7), Offset(7)));
@@ -437,7 +437,7 @@ fn a_log_removed_before_its_sync_fails_nobody_and_leaves_no_mark_behind() {
     };
     let mut log = open(&storage);
     append(&mut log, 4, 1_000, 10).unwrap();
-    log.remove().unwrap();
+    log.remove();
     storage.close().unwrap();
     drop(storage);
     let storage = Storage::open(folder.path()).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ottla_core::ids::Offset;
 
 use super::faulty::FaultyDisk;
-use super::testing::{append, read};
+use super::testing::{append, expire, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 fn log_on(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {
@@ -181,7 +181,7 @@ fn reads_that_race_with_appends_rolls_and_deletion_see_whole_batches_only() {
             append(&mut log, 1 + number % 3, 1_000, number as usize % 900).unwrap();
             if number % 50 == 0 {
                 let end = log.log_end();
-                log.expire(1_000, end).unwrap();
+                expire(&mut log, 1_000, end);
             }
         }
         is_over.store(true, Ordering::Relaxed);
@@ -263,7 +263,7 @@ fn a_removed_log_is_gone_at_once_and_its_name_can_be_used_again() {
     log.request_sync();
     assert_eq!(told.recv().unwrap().unwrap(), Offset(5));
     let plan = log.plan_read(Offset(0), Offset(5), 10, true).unwrap();
-    log.remove().unwrap();
+    log.remove();
     assert!(plan.read().unwrap().size_bytes() > 0);
     let mut again = open(&storage);
     assert_eq!(again.log_end(), Offset(0));
@@ -277,4 +277,55 @@ fn a_removed_log_is_gone_at_once_and_its_name_can_be_used_again() {
         .collect();
     left.sort();
     assert_eq!(left, ["topic-0"]);
+}
+
+#[test]
+fn a_read_planned_before_a_topic_was_made_again_never_returns_the_new_ones_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let open = |storage: &Arc<Storage>| {
+        let config = LogConfig::default();
+        Log::open(storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut log = open(&storage);
+    append(&mut log, 1, 1_000, 10).unwrap();
+    log.close().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+
+    let storage = Storage::open(folder.path()).unwrap();
+    let log = open(&storage);
+    let plan = log.plan_read(Offset(0), Offset(1), 1_000, true).unwrap();
+    let lookup = log.offset_for_timestamp(0, Offset(1)).unwrap();
+    log.remove();
+    let mut again = open(&storage);
+    append(&mut again, 1, 2_000, 500).unwrap();
+    assert!(matches!(plan.read(), Err(StorageError::SegmentGone)));
+    assert!(matches!(lookup.find(), Err(StorageError::SegmentGone)));
+    assert_eq!(again.log_end(), Offset(1));
+}
+
+#[test]
+fn a_log_is_empty_that_is_made_again_before_the_old_ones_files_were_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    let open = || {
+        let config = LogConfig::default();
+        Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+    };
+    // The thread that moves folders away is busy.
+    let (go_on, busy) = mpsc::channel::<()>();
+    storage
+        .chores()
+        .soon(Box::new(move || busy.recv().unwrap()));
+    let mut log = open();
+    append(&mut log, 3, 1_000, 10).unwrap();
+    log.remove();
+    let mut again = open();
+    assert_eq!(again.log_end(), Offset(0));
+    append(&mut again, 1, 1_000, 10).unwrap();
+    go_on.send(()).unwrap();
+    storage.close().unwrap();
+    assert!(!read(&again, 0, 10).unwrap().is_empty());
+    assert_eq!(storage.folders().unwrap(), ["topic-0"]);
 }

@@ -45,10 +45,14 @@ impl Folder {
         format!("{}/{file}", self.name)
     }
 
-    /// From now on the folder is another log's. Returns when work that had
-    /// begun in it is done.
+    /// From now on the folder is another log's. Before files of that are made
+    /// in it, see [`Folder::wait_for_work`].
     pub fn leave(&self) {
         self.is_left.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns when work that had begun before the log left is done.
+    pub fn wait_for_work(&self) {
         drop(self.at_work.lock().unwrap_or_else(PoisonError::into_inner));
     }
 

@@ -82,7 +82,7 @@ impl Log {
         visit: &mut dyn FnMut(&BatchHeader),
     ) -> Result<Log, StorageError> {
         let marks = storage.marks().of(folder);
-        let folder = Folder::new(storage.disk(), folder);
+        let folder = storage.folder(folder)?;
         let recovery = Recovery {
             folder: &folder,
             config: &config,

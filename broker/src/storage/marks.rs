@@ -15,6 +15,9 @@ use super::{Disk, StorageError};
 /// `log.flush.offset.checkpoint.interval.ms`).
 const SAVE_WITHIN: Duration = Duration::from_secs(60);
 
+/// When the marks are saved again that could not be, for lack of space perhaps.
+const SAVE_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+
 /// The marks of all logs of a data directory.
 #[derive(Debug)]
 pub(super) struct Marks {
@@ -183,20 +186,42 @@ impl Marks {
         self.state().save_at
     }
 
-    /// Saves what must survive a power cut.
+    /// Saves what must survive a power cut; after a failure, tries again later.
     pub fn save(&self) -> Result<(), StorageError> {
-        self.state().save_at = None;
-        // The start first: a synced mark needs nothing from it, but a log whose
-        // start went back would show deleted records again.
-        self.save_log_starts()?;
-        let _alone = self.saving();
-        let synced = checkpoint::encode_offsets(&self.state().synced);
-        checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
+        self.save_alone(&self.saving())
+    }
+
+    /// Saves what must survive a power cut, unless that was done since it last
+    /// changed.
+    pub fn save_changed(&self) -> Result<(), StorageError> {
+        let alone = self.saving();
+        match self.save_at() {
+            Some(_) => self.save_alone(&alone),
+            None => Ok(()),
+        }
     }
 
     /// Saves where the logs begin.
     pub fn save_log_starts(&self) -> Result<(), StorageError> {
         let _alone = self.saving();
+        self.write_log_starts()
+    }
+
+    fn save_alone(&self, _alone: &MutexGuard<'_, ()>) -> Result<(), StorageError> {
+        self.state().save_at = None;
+        // The start first: a synced mark needs nothing from it, but a log whose
+        // start went back would show deleted records again.
+        let saved = self.write_log_starts().and_then(|()| {
+            let synced = checkpoint::encode_offsets(&self.state().synced);
+            checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
+        });
+        if saved.is_err() {
+            self.state().save_within(SAVE_AGAIN_WITHIN);
+        }
+        saved
+    }
+
+    fn write_log_starts(&self) -> Result<(), StorageError> {
         let log_starts = checkpoint::encode_offsets(&self.state().log_starts);
         checkpoint::replace(&*self.disk, checkpoint::LOG_START_FILE, &log_starts, true)
     }

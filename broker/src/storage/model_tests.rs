@@ -6,7 +6,7 @@ use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
 use super::faulty::FaultyDisk;
-use super::testing::{append, delete_before};
+use super::testing::{append, delete_before, expire};
 use super::{Log, LogConfig, Storage};
 
 #[derive(Clone, Debug)]
@@ -129,7 +129,7 @@ impl Pair {
             }
             Step::Expire { wall_ms } => {
                 let end = self.log().log_end();
-                self.log().expire(wall_ms, end).unwrap();
+                expire(self.log(), wall_ms, end);
             }
             Step::Sync => self.log().request_sync(),
             Step::Stop => {

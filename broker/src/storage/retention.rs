@@ -1,6 +1,11 @@
 //! How a log loses its oldest segments.
 //!
-//! Owns what is removed; whole segments only, and never the log's end.
+//! Owns what is removed; whole segments only, and never the log's end. Indexes
+//! are loaded and files renamed without the partition's lock:
+//!
+//! ```text
+//! lock ─ expiry ─ unlock ─► judge ─► set aside ─► lock ─ forget ─ unlock ─► unlink, later
+//! ```
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +15,7 @@ use ottla_core::ids::Offset;
 use super::durability::Durability;
 use super::log::Log;
 use super::segment::Segment;
-use super::{Storage, StorageError};
+use super::{LogConfig, Storage, StorageError};
 
 impl Log {
     /// What makes `offset` the log's start for good, to be done without the
@@ -25,7 +30,7 @@ impl Log {
 
     /// Moves the log's start to `offset`, whose mark was saved; back it never
     /// goes. The segments that lie before it whole are left to
-    /// [`Log::expire`].
+    /// retention.
     ///
     /// # Panics
     /// When `offset` lies behind the log's end.
@@ -34,72 +39,69 @@ impl Log {
         self.log_start = self.log_start.max(offset);
     }
 
-    /// Removes the oldest segments that are too old (`retention.ms`) or too
-    /// much (`retention.bytes`), never one that reaches the high watermark. May
-    /// read from the disk: not for a thread that must not block.
-    pub fn expire(&mut self, wall_ms: i64, high_watermark: Offset) -> Result<(), StorageError> {
+    /// What retention looks at, to be judged without the partition's lock.
+    /// Nothing that reaches the high watermark is in it.
+    pub fn expiry(&self, high_watermark: Offset) -> Result<Expiry, StorageError> {
         self.check_online()?;
-        while let Some(oldest) = self.segments.front() {
-            let end = self
-                .segments
-                .get(1)
-                .map_or(self.log_end, |next| next.base());
-            let size_bytes = oldest.size_bytes();
-            let is_last_and_empty = size_bytes == 0 && self.segments.len() == 1;
-            if is_last_and_empty || end > high_watermark {
+        let mut segments = Vec::new();
+        for (number, segment) in self.segments.iter().enumerate() {
+            let next = self.segments.get(number + 1);
+            let end = next.map_or(self.log_end, |next| next.base());
+            let is_last_and_empty = next.is_none() && segment.size_bytes() == 0;
+            if end > high_watermark || is_last_and_empty {
                 break;
             }
             // A crash may have come between moving the start and removing.
-            let is_before_start = self.segments.len() > 1 && end <= self.log_start;
-            let is_kept = !is_before_start && !self.is_too_much(size_bytes);
-            if is_kept && !self.is_too_old(oldest, wall_ms)? {
-                break;
-            }
-            if self.segments.len() == 1 {
-                // The end of the log stays known by the name of an empty segment.
-                self.roll(wall_ms, self.log_end)?;
-            }
-            self.remove_oldest()?;
+            let is_before_start = next.is_some() && end <= self.log_start;
+            segments.push(Candidate {
+                segment: Arc::clone(segment),
+                is_before_start,
+            });
         }
-        Ok(())
+        Ok(Expiry {
+            reaches_end: segments.len() == self.segments.len(),
+            segments,
+            log_end: self.log_end,
+            size_bytes: self.size_bytes,
+            config: self.config.clone(),
+            storage: Arc::clone(&self.storage),
+        })
+    }
+
+    /// Begins an empty segment, so that the one before can be removed and the
+    /// log's end stays known by a name; not if more was appended since that
+    /// was decided.
+    pub fn roll_at_end(&mut self, wall_ms: i64, expiry: &Expiry) -> Result<bool, StorageError> {
+        self.check_online()?;
+        if self.log_end != expiry.log_end {
+            return Ok(false);
+        }
+        self.roll(wall_ms, self.log_end)?;
+        Ok(true)
+    }
+
+    /// Forgets the oldest segments, whose files were set aside.
+    pub fn forget_oldest(&mut self, set_aside: &Expiry) {
+        for Candidate { segment, .. } in &set_aside.segments {
+            let oldest = self
+                .segments
+                .pop_front_if(|oldest| Arc::ptr_eq(oldest, segment));
+            assert!(
+                oldest.is_some(),
+                "only retention removes the oldest segment"
+            );
+            self.size_bytes -= segment.size_bytes();
+        }
+        if let Some(first) = self.segments.front() {
+            self.move_start(first.base());
+        }
     }
 
     /// Removes the log. Its files go later, off this thread.
-    pub fn remove(self) -> Result<(), StorageError> {
+    pub fn remove(self) {
         let delay = Duration::from_millis(self.config.file_delete_delay_ms);
         self.durability.removed();
-        self.folder.leave();
-        self.storage.remove_folder(self.folder.name(), delay)
-    }
-
-    fn is_too_old(&self, segment: &Segment, wall_ms: i64) -> Result<bool, StorageError> {
-        if self.config.retention_ms < 0 {
-            return Ok(false);
-        }
-        Ok(wall_ms.saturating_sub(segment.newest_ms()?) > self.config.retention_ms)
-    }
-
-    fn is_too_much(&self, oldest_bytes: u64) -> bool {
-        match u64::try_from(self.config.retention_bytes) {
-            Ok(limit) => self.size_bytes >= limit.saturating_add(oldest_bytes),
-            Err(_) => false,
-        }
-    }
-
-    fn remove_oldest(&mut self) -> Result<(), StorageError> {
-        let Some(oldest) = self.segments.front() else {
-            return Ok(());
-        };
-        oldest.set_aside()?;
-        let Some(oldest) = self.segments.pop_front() else {
-            return Ok(());
-        };
-        self.size_bytes -= oldest.size_bytes();
-        if let Some(next) = self.segments.front() {
-            self.move_start(next.base());
-        }
-        unlink_later(&self.storage, oldest, self.config.file_delete_delay_ms);
-        Ok(())
+        self.storage.remove_folder(self.folder, delay);
     }
 
     fn move_start(&mut self, offset: Offset) {
@@ -133,6 +135,107 @@ impl StartMark {
         self.durability
             .unless_removed(|| marks.log_start(self.durability.folder(), self.offset));
         marks.save_log_starts()
+    }
+}
+
+/// The oldest segments of a log: first those that may be removed, then those
+/// that are.
+#[derive(Debug)]
+pub(crate) struct Expiry {
+    /// Oldest first.
+    segments: Vec<Candidate>,
+    /// Whether these are all there are, the one appended to included.
+    reaches_end: bool,
+    log_end: Offset,
+    size_bytes: u64,
+    config: LogConfig,
+    storage: Arc<Storage>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    segment: Arc<Segment>,
+    is_before_start: bool,
+}
+
+impl Expiry {
+    /// Leaves those that are before the log's start, too old (`retention.ms`)
+    /// or too much (`retention.bytes`). May read from the disk.
+    pub fn judge(&mut self, wall_ms: i64) -> Result<(), StorageError> {
+        let mut expired = 0;
+        let mut size_bytes = self.size_bytes;
+        for candidate in &self.segments {
+            let segment = &candidate.segment;
+            let is_kept = !candidate.is_before_start
+                && !self.is_too_much(size_bytes, segment.size_bytes())
+                && !self.is_too_old(segment, wall_ms)?;
+            if is_kept {
+                break;
+            }
+            size_bytes -= segment.size_bytes();
+            expired += 1;
+        }
+        self.reaches_end &= expired == self.segments.len();
+        self.segments.truncate(expired);
+        Ok(())
+    }
+
+    /// Whether nothing is to be removed.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Whether the segment that is appended to would go as well: see
+    /// [`Log::roll_at_end`].
+    pub fn reaches_end(&self) -> bool {
+        self.reaches_end
+    }
+
+    /// The offset at which the log ended.
+    pub fn log_end(&self) -> Offset {
+        self.log_end
+    }
+
+    /// Keeps the segment that is appended to.
+    pub fn spare_last(&mut self) {
+        if std::mem::take(&mut self.reaches_end) {
+            self.segments.pop();
+        }
+    }
+
+    /// Renames the files out of the way, the oldest first; the segments whose
+    /// files are not are spared. A restart finds the log beginning behind them;
+    /// reads find the files under either name.
+    pub fn set_aside(&mut self) -> Result<(), StorageError> {
+        for (number, candidate) in self.segments.iter().enumerate() {
+            if let Err(error) = candidate.segment.set_aside() {
+                self.segments.truncate(number);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the files once the reads that were planned before are over.
+    pub fn unlink_later(self) {
+        let delay_ms = self.config.file_delete_delay_ms;
+        for candidate in self.segments {
+            unlink_later(&self.storage, candidate.segment, delay_ms);
+        }
+    }
+
+    fn is_too_old(&self, segment: &Segment, wall_ms: i64) -> Result<bool, StorageError> {
+        if self.config.retention_ms < 0 {
+            return Ok(false);
+        }
+        Ok(wall_ms.saturating_sub(segment.newest_ms()?) > self.config.retention_ms)
+    }
+
+    fn is_too_much(&self, size_bytes: u64, oldest_bytes: u64) -> bool {
+        match u64::try_from(self.config.retention_bytes) {
+            Ok(limit) => size_bytes >= limit.saturating_add(oldest_bytes),
+            Err(_) => false,
+        }
     }
 }
 

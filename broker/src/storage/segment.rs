@@ -368,6 +368,12 @@ impl Segment {
 
     /// Renames the files out of the way, for [`Segment::unlink`].
     pub fn set_aside(&self) -> Result<(), StorageError> {
+        let mut set_aside = Ok(());
+        self.folder.work(|| set_aside = self.set_files_aside());
+        set_aside
+    }
+
+    fn set_files_aside(&self) -> Result<(), StorageError> {
         for name in self.names() {
             match self.folder.rename(&name, &format!("{name}{DELETED}")) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

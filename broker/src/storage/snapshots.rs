@@ -39,7 +39,7 @@ impl Storage {
         mut read: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<(Offset, T)>, StorageError> {
         let trusted = self.marks().of(folder).trusted();
-        let folder = Folder::new(self.disk(), folder);
+        let folder = self.folder(folder)?;
         let offsets = taken_at(&folder)?;
         for &offset in offsets.iter().rev().filter(|offset| **offset <= trusted) {
             let name = snapshot_name(offset);

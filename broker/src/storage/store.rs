@@ -2,22 +2,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::chores::Chores;
 use super::file::FileDisk;
+use super::folder::Folder;
 use super::health::Health;
 use super::lock::FolderLock;
 use super::marks::Marks;
 use super::memory::MemoryDisk;
+use super::removal::Removal;
 use super::sync::Syncer;
 use super::{Disk, DiskSpace, StorageError};
-
-/// What the name of a folder ends with that holds a partition's folder which is
-/// about to be removed. Nothing is added to the name of that itself: a topic's
-/// name may be as long as a file system takes.
-const DELETED_FOLDER: &str = "-delete";
 
 /// One data directory, or the memory that stands for one.
 #[derive(Debug)]
@@ -29,8 +26,7 @@ pub(crate) struct Storage {
     chores: Chores,
     /// Bytes in the tails of all logs.
     tail_bytes: AtomicU64,
-    /// Tells apart the folders of logs that are being removed.
-    removals: AtomicU64,
+    removal: Arc<Removal>,
     /// Dropped last: until then the directory is ours.
     _lock: Option<FolderLock>,
 }
@@ -63,13 +59,13 @@ impl Storage {
             syncer: Syncer::new(Arc::clone(&disk), Arc::clone(&health), Arc::clone(&marks)),
             chores: Chores::default(),
             tail_bytes: AtomicU64::new(0),
-            removals: AtomicU64::new(0),
+            removal: Removal::new(&disk, &marks),
             disk,
             health,
             marks,
             _lock: lock,
         };
-        storage.go_on_removing()?;
+        storage.removal.go_on(&storage.chores)?;
         Ok(Arc::new(storage))
     }
 
@@ -106,23 +102,20 @@ impl Storage {
         self.health.check().is_ok()
     }
 
-    /// Moves a partition's folder out of the way and removes it later.
-    pub fn remove_folder(&self, folder: &str, delay: Duration) -> Result<(), StorageError> {
-        let io = |doing, error| StorageError::io(doing, folder, error);
-        let files = self.disk.list(folder).map_err(|error| io("list", error))?;
-        if files.is_empty() {
-            // A log that was never appended to has no folder.
-            return Ok(());
-        }
-        let number = self.removals.fetch_add(1, Ordering::Relaxed);
-        let aside = format!("{number}{DELETED_FOLDER}");
-        self.disk
-            .create_folder(&aside)
-            .and_then(|()| self.disk.rename(folder, &format!("{aside}/{folder}")))
-            .map_err(|error| io("rename", error))?;
-        self.marks.forget(folder);
-        self.unlink_folder(aside, delay);
-        Ok(())
+    /// Removes a partition's folder that no log is open in.
+    pub fn remove_stray(&self, folder: &str) {
+        self.remove_folder(Folder::new(&self.disk, folder), Duration::ZERO);
+    }
+
+    /// Removes a log's folder later, off this thread; its name is free at once.
+    pub(super) fn remove_folder(&self, folder: Arc<Folder>, delay: Duration) {
+        self.removal.begin(&self.chores, folder, delay);
+    }
+
+    /// The folder of a log that is about to be opened.
+    pub(super) fn folder(&self, name: &str) -> Result<Arc<Folder>, StorageError> {
+        self.removal.settle(name)?;
+        Ok(Folder::new(&self.disk, name))
     }
 
     pub(super) fn disk(&self) -> &Arc<dyn Disk> {
@@ -147,45 +140,6 @@ impl Storage {
 
     pub(super) fn tail_bytes(&self) -> &AtomicU64 {
         &self.tail_bytes
-    }
-
-    /// Removes what an earlier process had set aside.
-    fn go_on_removing(&self) -> Result<(), StorageError> {
-        for name in self.names()? {
-            let number = name.strip_suffix(DELETED_FOLDER);
-            let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
-                continue;
-            };
-            self.removals.fetch_max(number + 1, Ordering::Relaxed);
-            let folders = self.disk.list(&name);
-            for folder in folders.map_err(|error| StorageError::io("list", &name, error))? {
-                self.marks.forget(&folder);
-            }
-            self.unlink_folder(name, Duration::ZERO);
-        }
-        Ok(())
-    }
-
-    /// Removes a folder that was set aside. As long as it is there, marks of
-    /// its log may be in the checkpoints: these are saved first.
-    fn unlink_folder(&self, folder: String, delay: Duration) {
-        if self.disk.is_memory() {
-            let removed = self.disk.remove_folder(&folder);
-            return removed.expect("memory refuses nothing");
-        }
-        let disk = Arc::clone(&self.disk);
-        let marks = Arc::clone(&self.marks);
-        let unlink = move || {
-            let saved = marks.save();
-            let removed = saved.and_then(|()| {
-                let removed = disk.remove_folder(&folder);
-                removed.map_err(|error| StorageError::io("remove", &folder, error))
-            });
-            if let Err(error) = removed {
-                tracing::warn!(%error, "a removed partition's folder stays for now");
-            }
-        };
-        self.chores.after(delay, Box::new(unlink));
     }
 
     fn names(&self) -> Result<Vec<String>, StorageError> {

@@ -43,6 +43,8 @@ struct Queue {
 enum Step {
     Sync(Arc<Durability>),
     Save,
+    /// Once: what cannot be saved now is checked at the next start.
+    SaveAndStop,
     Stop,
 }
 
@@ -139,6 +141,7 @@ impl Shared {
             match self.next() {
                 Step::Sync(log) => self.sync(&log),
                 Step::Save => self.save(),
+                Step::SaveAndStop => return self.save(),
                 Step::Stop => return,
             }
         }
@@ -184,11 +187,11 @@ impl Shared {
                 return Step::Sync(log);
             }
             let save_at = self.marks.save_at();
-            if save_at.is_some_and(|at| at <= now || queue.is_stopping) {
-                return Step::Save;
-            }
             if queue.is_stopping {
-                return Step::Stop;
+                return save_at.map_or(Step::Stop, |_| Step::SaveAndStop);
+            }
+            if save_at.is_some_and(|at| at <= now) {
+                return Step::Save;
             }
             queue = self.wait(queue, [due, save_at].into_iter().flatten().min(), now);
         }

@@ -81,3 +81,15 @@ pub(super) fn delete_before(log: &mut Log, offset: Offset) {
         log.raise_start(offset);
     }
 }
+
+/// Removes what retention does not keep, as a partition does.
+pub(super) fn expire(log: &mut Log, wall_ms: i64, high_watermark: Offset) {
+    let mut expiry = log.expiry(high_watermark).unwrap();
+    expiry.judge(wall_ms).unwrap();
+    if expiry.reaches_end() && !log.roll_at_end(wall_ms, &expiry).unwrap() {
+        expiry.spare_last();
+    }
+    expiry.set_aside().unwrap();
+    log.forget_oldest(&expiry);
+    expiry.unlink_later();
+}

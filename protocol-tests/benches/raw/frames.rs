@@ -1,5 +1,7 @@
 //! Produce frames, encoded once and sent again and again.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -56,28 +58,57 @@ pub fn produce(record_bytes: usize, batch_bytes: usize) -> Frame {
     }
     let batch = batch.build().freeze();
     let records_bytes = batch.len();
-    let partition = PartitionProduceData::default()
-        .with_index(0)
-        .with_records(Some(batch));
-    let topic = TopicProduceData::default()
-        .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
-        .with_partition_data(vec![partition]);
-    let request = ProduceRequest::default()
-        .with_acks(1)
-        .with_timeout_ms(30_000)
-        .with_topic_data(vec![topic]);
     Frame {
-        bytes: frame(ApiKey::Produce, PRODUCE_VERSION, &request),
+        bytes: frame(ApiKey::Produce, PRODUCE_VERSION, &request(batch, 0..1)),
         records,
         records_bytes,
     }
 }
 
-/// Makes the topic.
+/// A Produce with acks=1 of one small batch for each partition.
+pub fn produce_to_each(partitions: i32) -> Frame {
+    let mut batch = RecordBatchBuilder::new();
+    batch
+        .push(1_700_000_000_000, None, Some(b"record"), &[])
+        .unwrap();
+    let batch = batch.build().freeze();
+    let (records, records_bytes) = (partitions as usize, partitions as usize * batch.len());
+    Frame {
+        bytes: frame(
+            ApiKey::Produce,
+            PRODUCE_VERSION,
+            &request(batch, 0..partitions),
+        ),
+        records,
+        records_bytes,
+    }
+}
+
+fn request(batch: Bytes, partitions: Range<i32>) -> ProduceRequest {
+    let partition = |index| {
+        PartitionProduceData::default()
+            .with_index(index)
+            .with_records(Some(batch.clone()))
+    };
+    let topic = TopicProduceData::default()
+        .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
+        .with_partition_data(partitions.map(partition).collect());
+    ProduceRequest::default()
+        .with_acks(1)
+        .with_timeout_ms(30_000)
+        .with_topic_data(vec![topic])
+}
+
+/// Makes the topic with one partition.
 pub fn create_topic() -> Frame {
+    create_topic_of(1)
+}
+
+/// Makes the topic.
+pub fn create_topic_of(partitions: i32) -> Frame {
     let topic = CreatableTopic::default()
         .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
-        .with_num_partitions(1)
+        .with_num_partitions(partitions)
         .with_replication_factor(1);
     let request = CreateTopicsRequest::default()
         .with_topics(vec![topic])

@@ -21,6 +21,7 @@ mod frames;
 mod peers;
 mod process;
 mod report;
+mod restart;
 
 use std::path::PathBuf;
 
@@ -76,6 +77,10 @@ fn main() {
     {
         return peers::play(role.trim_start_matches("--role="), &arguments[1..]);
     }
+    if arguments.iter().any(|argument| argument == "--restart") {
+        let ottla = ottla_binary().expect("build it first");
+        return restart::measure(&ottla, 10, 10_000, 5);
+    }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let (rounds, divisor) = if quick { (3, 8) } else { (5, 1) };
     println!("{}", report::machine());
@@ -84,6 +89,10 @@ fn main() {
     }
     round_trips(if quick { 2_000 } else { 20_000 }, rounds);
     starts(if quick { 5 } else { 20 });
+    if let Some(ottla) = ottla_binary() {
+        let (gigabytes, rounds) = if quick { (2, 3) } else { (10, 5) };
+        restart::measure(&ottla, gigabytes, 10_000, rounds);
+    }
     idle_memory();
 }
 

@@ -96,19 +96,23 @@ pub fn serve(ottla: &Path, storage: Storage) -> Running {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    Running::new(child, wait_for_address(&ready), folder)
+}
+
+/// Where the broker listens that writes this ready file.
+pub fn wait_for_address(ready: &Path) -> SocketAddr {
     let deadline = Instant::now() + Duration::from_secs(10);
-    let address = loop {
-        if let Ok(text) = std::fs::read_to_string(&ready) {
+    loop {
+        if let Ok(text) = std::fs::read_to_string(ready) {
             let ready: serde_json::Value = serde_json::from_str(&text).unwrap();
-            break ready["bootstrap"].as_str().unwrap().parse().unwrap();
+            return ready["bootstrap"].as_str().unwrap().parse().unwrap();
         }
         assert!(
             Instant::now() < deadline,
             "ottla serve was not ready within 10 s"
         );
         std::thread::sleep(Duration::from_micros(100));
-    };
-    Running::new(child, address, folder)
+    }
 }
 
 /// Milliseconds from starting the process to the acknowledgement of a record.
@@ -225,7 +229,7 @@ fn spawn(mut command: Command, folder: tempfile::TempDir) -> Running {
 }
 
 /// Next to the build, so that it is on the disk a checkout is on.
-fn scratch() -> std::path::PathBuf {
+pub fn scratch() -> std::path::PathBuf {
     let own = std::env::current_exe().unwrap();
     own.parent().unwrap().to_path_buf()
 }
