@@ -18,6 +18,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.common.utils.Exit;
 
 public class StockTools {
@@ -47,6 +48,7 @@ public class StockTools {
             topicsAreFoundByPattern();
             settingsAreSeenAndChanged();
             theBrokerSaysWhatItSpeaks();
+            theLogOfARunningBrokerIsRead(folder.resolve("data"));
         }
         try (Ottla ottla = Ottla.start(arguments[0], folder)) {
             everythingIsThereAfterARestart();
@@ -192,6 +194,49 @@ public class StockTools {
             .says("(id: 0 rack: null").says("Produce(0): 0 to 13").says("ConsumerGroupHeartbeat(68): 0 to 1");
     }
 
+    /** Segments, both indexes and the producers' snapshots, while the broker goes on. */
+    private static void theLogOfARunningBrokerIsRead(Path data) throws Exception {
+        topics("--create", "--topic", "dumped", "--partitions", "1", "--config", "segment.bytes=1048576",
+            "--config", "flush.messages=1").succeeds();
+        String kilobyte = "x".repeat(1_000);
+        int count = 4_000;
+        produce("dumped", numbered(kilobyte, count), "--compression-codec", "none",
+            "--command-property", "enable.idempotence=true");
+        Path folder = data.resolve("dumped-0");
+        List<Path> logs = files(folder, ".log");
+        List<Path> closed = logs.subList(0, logs.size() - 1);
+        if (closed.size() < 3) {
+            throw new AssertionError("too few segments: " + logs);
+        }
+        Outcome batches = dump("--deep-iteration", "--files", joined(logs)).succeeds()
+            .says("baseOffset: 0 ").says("isvalid: true").lacks("isvalid: false");
+        long records = batches.out().lines().filter(line -> line.startsWith("| offset: ")).count();
+        batches.holds(records == count, count + " records, not " + records);
+        for (String suffix : List.of(".index", ".timeindex")) {
+            List<Path> indexes = files(folder, suffix);
+            if (indexes.size() < closed.size()) {
+                throw new AssertionError("too few indexes: " + indexes);
+            }
+            dump("--verify-index-only", "--files", joined(indexes)).succeeds().lacks("ismatch").lacks("Found");
+            dump("--index-sanity-check", "--files", joined(indexes)).succeeds().says("passed sanity check.");
+        }
+        List<Path> snapshots = files(folder, ".snapshot");
+        dump("--files", joined(snapshots)).succeeds().matches("producerId: \\d+ producerEpoch: 0 .*lastSequence: \\d+");
+        // The broker was not in its way.
+        produce("dumped", List.of("one more"));
+        offsets("--topic", "dumped").succeeds().says("dumped:0:" + (count + 1));
+    }
+
+    private static List<Path> files(Path folder, String suffix) throws Exception {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.toString().endsWith(suffix)).sorted().toList();
+        }
+    }
+
+    private static String joined(List<Path> files) {
+        return files.stream().map(Path::toString).collect(Collectors.joining(","));
+    }
+
     private static void everythingIsThereAfterARestart() throws Exception {
         consume("--topic", "event.purchase", "--from-beginning", "--max-messages", "3").succeeds().isLines(purchases());
         for (String protocol : List.of("classic", "consumer")) {
@@ -235,6 +280,11 @@ public class StockTools {
         return run("kafka.admin.ConfigCommand", "", arguments);
     }
 
+    /** The one tool that asks no broker. */
+    private static Outcome dump(String... arguments) throws Exception {
+        return runAsTyped("org.apache.kafka.tools.DumpLogSegments", "", arguments);
+    }
+
     private static Outcome consume(String... arguments) throws Exception {
         // A consumer that gets less than it waits for ends all the same.
         boolean limited = List.of(arguments).contains("--timeout-ms");
@@ -252,7 +302,10 @@ public class StockTools {
 
     /** Runs a tool's main method as its shell script would. */
     private static Outcome run(String className, String input, String... arguments) throws Exception {
-        String[] all = with(new String[] {"--bootstrap-server", bootstrap}, arguments);
+        return runAsTyped(className, input, with(new String[] {"--bootstrap-server", bootstrap}, arguments));
+    }
+
+    private static Outcome runAsTyped(String className, String input, String... arguments) throws Exception {
         String command = className.substring(className.lastIndexOf('.') + 1) + " " + String.join(" ", arguments);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream errors = new ByteArrayOutputStream();
@@ -263,7 +316,7 @@ public class StockTools {
         System.setErr(new PrintStream(errors, true, StandardCharsets.UTF_8));
         Exited.first = null;
         try {
-            Class.forName(className).getMethod("main", String[].class).invoke(null, (Object) all);
+            Class.forName(className).getMethod("main", String[].class).invoke(null, (Object) arguments);
         } catch (java.lang.reflect.InvocationTargetException thrown) {
             if (!(thrown.getCause() instanceof Exited)) {
                 thrown.getCause().printStackTrace();
