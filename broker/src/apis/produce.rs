@@ -25,8 +25,8 @@ use super::{Answer, Malformed, Reply, RequestContext};
 use crate::node::Node;
 use crate::node::partition::{AppendError, Appended, Ticket};
 use crate::wire::produce::{
-    PartitionProduced, ProducePartition, ProduceRequest, TopicProduced, decode_request,
-    encode_response,
+    ErrorCodeAt, PartitionProduced, ProducePartition, ProduceRequest, ResponseWriter,
+    decode_request,
 };
 
 /// The first version whose batches may be compressed with zstd (KIP-110).
@@ -35,52 +35,39 @@ const FIRST_WITH_ZSTD: i16 = 7;
 pub(super) fn handle(
     node: &Arc<Node>,
     context: &RequestContext,
-    body: BytesMut,
+    mut body: BytesMut,
 ) -> Result<Answer, Malformed> {
-    let version = context.api_version;
-    let request = decode_request(body, version).map_err(|error| Malformed(error.to_string()))?;
+    let request = decode_request(&mut body, context.api_version);
+    let request = request.map_err(|error| Malformed(error.to_string()))?;
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let produced = append_all(node, context, request);
     if acks == 0 {
-        return Ok(unanswered(&produced));
+        return Ok(unanswered(produced));
     }
     if produced.waiting.is_empty() {
-        return Ok(Answer::Ready(Reply::of(encode_response(
-            version,
-            &produced.topics,
-        ))));
+        return Ok(Answer::Ready(Reply::of(produced.response)));
     }
     let patience = Duration::from_millis(timeout_ms.max(0) as u64);
     let deadline = Instant::now() + patience;
-    Ok(Answer::Later(Box::pin(async move {
-        let topics = settle(produced, deadline).await;
-        Reply::of(encode_response(version, &topics))
-    })))
+    Ok(Answer::Later(Box::pin(settle(produced, deadline))))
 }
 
 /// What was appended, and what has to be waited for before saying so.
 struct Produced {
-    topics: Vec<TopicProduced>,
-    waiting: Vec<Waiting>,
+    response: BytesMut,
+    waiting: Vec<(ErrorCodeAt, Ticket)>,
+    /// Why the first batch that was refused was.
+    refused: Option<String>,
 }
 
-/// A ticket and the place of its partition in the answer.
-struct Waiting {
-    topic: usize,
-    partition: usize,
-    ticket: Ticket,
-}
-
-fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceRequest) -> Produced {
+fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceRequest<'_>) -> Produced {
     let image = node.metadata.image();
     let acks_known = (-1..=1).contains(&request.acks);
-    let mut produced = Produced {
-        topics: Vec::with_capacity(request.topics.len()),
-        waiting: Vec::new(),
-    };
+    let mut response = ResponseWriter::new(context.api_version, request.topics.len());
+    let (mut waiting, mut refused) = (Vec::new(), None);
     for wanted in request.topics {
-        let topic = find_topic(&image, &wanted.topic);
-        let mut partitions = Vec::with_capacity(wanted.partitions.len());
+        let topic = find_topic(&image, wanted.topic);
+        response.topic(wanted.topic, wanted.partitions.len());
         for partition in wanted.partitions {
             let index = partition.index;
             let appended = match &topic {
@@ -88,22 +75,17 @@ fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceReques
                 Err(error) => Err(Failure::from(error.clone())),
             };
             let (outcome, ticket) = outcome(index, appended);
-            if let Some(ticket) = ticket {
-                let (topic, partition) = (produced.topics.len(), partitions.len());
-                produced.waiting.push(Waiting {
-                    topic,
-                    partition,
-                    ticket,
-                });
-            }
-            partitions.push(outcome);
+            let error_code_at = response.partition(&outcome);
+            waiting.extend(ticket.map(|ticket| (error_code_at, ticket)));
+            refused = refused.or(outcome.error_message);
         }
-        produced.topics.push(TopicProduced {
-            topic: wanted.topic,
-            partitions,
-        });
+        response.end_topic();
     }
-    produced
+    Produced {
+        response: response.finish(),
+        waiting,
+        refused,
+    }
 }
 
 fn check_acks(known: bool) -> Result<(), ApiError> {
@@ -131,7 +113,7 @@ fn append(
     context: &RequestContext,
     topic: &TopicImage,
     acks_known: bool,
-    partition: ProducePartition,
+    partition: ProducePartition<'_>,
 ) -> Result<Appended, Failure> {
     let origin = AppendOrigin::Client {
         zstd_allowed: context.api_version >= FIRST_WITH_ZSTD,
@@ -203,37 +185,24 @@ fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduce
 }
 
 /// acks=0: the producer hears nothing, unless something went wrong.
-fn unanswered(produced: &Produced) -> Answer {
-    let mut partitions = produced.topics.iter().flat_map(|topic| &topic.partitions);
-    match partitions.find(|partition| partition.error_code != 0) {
+fn unanswered(produced: Produced) -> Answer {
+    match produced.refused {
         None => Answer::Nothing,
-        Some(refused) => Answer::HangUp(format!(
-            "records sent with acks=0 were refused: {}",
-            refused.error_message.as_deref().unwrap_or_default()
-        )),
+        Some(reason) => Answer::HangUp(format!("records sent with acks=0 were refused: {reason}")),
     }
 }
 
-/// Waits for every ticket, or until the deadline.
-async fn settle(produced: Produced, deadline: Instant) -> Vec<TopicProduced> {
-    let mut topics = produced.topics;
-    for Waiting {
-        topic,
-        partition,
-        ticket,
-    } in produced.waiting
-    {
-        let error = match tokio::time::timeout_at(deadline, ticket).await {
+/// Waits for every ticket, or until the deadline. As in Kafka, what was
+/// appended and not committed in time has a code and no message.
+async fn settle(produced: Produced, deadline: Instant) -> Reply {
+    let mut response = produced.response;
+    for (error_code_at, ticket) in produced.waiting {
+        let code = match tokio::time::timeout_at(deadline, ticket).await {
             Ok(Ok(())) => continue,
-            Ok(Err(unavailable)) => ApiError::from(unavailable),
-            Err(_) => ApiError::new(
-                ResponseError::RequestTimedOut,
-                "the records were not committed within the request's timeout",
-            ),
+            Ok(Err(unavailable)) => ApiError::from(unavailable).code(),
+            Err(_) => ResponseError::RequestTimedOut.code(),
         };
-        let outcome = &mut topics[topic].partitions[partition];
-        outcome.error_code = error.code();
-        outcome.error_message = Some(error.message);
+        error_code_at.set(&mut response, code);
     }
-    topics
+    Reply::of(response)
 }

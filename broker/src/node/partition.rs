@@ -15,9 +15,9 @@ mod search;
 mod settings;
 mod ticket;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::BytesMut;
+use arc_swap::ArcSwap;
 use ottla_core::batch::header::{stamp_log_append_time, stamp_position};
 use ottla_core::batch::{BatchHeader, TimestampType};
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
@@ -92,7 +92,7 @@ pub(crate) struct Partition {
     topic_id: TopicId,
     index: PartitionIndex,
     /// Apart from the lock below, so that a batch can be checked before it.
-    settings: RwLock<Arc<PartitionSettings>>,
+    settings: ArcSwap<PartitionSettings>,
     /// Held by who takes segments away or puts others in their place: one at a
     /// time, on threads that may block.
     upkeep: Mutex<()>,
@@ -133,7 +133,7 @@ impl Partition {
         let partition = Arc::new(Partition {
             topic_id,
             index,
-            settings: RwLock::new(Arc::new(settings)),
+            settings: ArcSwap::from_pointee(settings),
             upkeep: Mutex::default(),
             inner: Mutex::new(Inner {
                 open,
@@ -176,24 +176,22 @@ impl Partition {
             open.log.set_config(settings.log.clone());
         }
         // Under the lock above, so that log and rules change together.
-        *self
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.settings.store(Arc::new(settings));
     }
 
     /// The one synchronous step: decide, write, replay. `records` is what a
-    /// Produce request carries for one partition.
+    /// Produce request carries for one partition; it is stamped where it lies.
     pub(crate) fn append(
         self: &Arc<Self>,
         now: Now,
-        mut records: BytesMut,
+        mut records: impl AsMut<[u8]>,
         origin: AppendOrigin,
     ) -> Result<Appended, AppendError> {
-        let settings = self.settings();
-        let mut header = check_batch(&settings.rules, now, origin, &records)?;
-        records.truncate(header.size_bytes());
-        let append_time_ms = stamp_time(&settings.rules, now, &mut header, &mut records)?;
+        let records = records.as_mut();
+        let settings = self.settings.load();
+        let mut header = check_batch(&settings.rules, now, origin, records)?;
+        let records = &mut records[..header.size_bytes()];
+        let append_time_ms = stamp_time(&settings.rules, now, &mut header, records)?;
 
         let mut inner = self.inner();
         let Inner { open, waiters } = &mut *inner;
@@ -203,9 +201,9 @@ impl Partition {
                 base_offset,
                 leader_epoch,
             } => {
-                stamp_position(&mut records, base_offset, leader_epoch);
+                stamp_position(records, base_offset, leader_epoch);
                 (header.base_offset, header.leader_epoch) = (base_offset, leader_epoch);
-                if open.log.append(now.wall_ms, &header, &records)? {
+                if open.log.append(now.wall_ms, &header, records)? {
                     open.log
                         .remember_before(base_offset, remembered(&open.state));
                 }
@@ -302,7 +300,7 @@ impl Partition {
 
     /// Commits as far as the log is synced.
     fn synced(&self) {
-        let settings = self.settings();
+        let settings = self.settings.load();
         let mut inner = self.inner();
         let Inner { open, waiters } = &mut *inner;
         let Ok(open) = open else { return };
@@ -346,10 +344,6 @@ impl Partition {
             Ok(open) => Ok(run(open)),
             Err(unavailable) => Err(*unavailable),
         }
-    }
-
-    fn settings(&self) -> Arc<PartitionSettings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -433,7 +427,7 @@ fn stamp_time(
     rules: &AppendRules,
     now: Now,
     header: &mut BatchHeader,
-    batch: &mut BytesMut,
+    batch: &mut [u8],
 ) -> Result<i64, AppendRefusal> {
     if rules.timestamp_type == TimestampType::CreateTime {
         return Ok(-1);

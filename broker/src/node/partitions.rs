@@ -3,7 +3,7 @@
 //! The metadata image says which there should be; whoever applies the image
 //! opens and closes them here, before the image is published.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
@@ -12,7 +12,8 @@ use ottla_core::time::Now;
 use super::partition::{Partition, PartitionSettings, Unavailable};
 use crate::storage::{Log, Storage};
 
-type ByTopic = HashMap<TopicId, Vec<Option<Arc<Partition>>>>;
+/// In order of ids: comparing a few of them costs less than hashing one.
+type ByTopic = BTreeMap<TopicId, Vec<Option<Arc<Partition>>>>;
 
 /// Every partition of this node.
 #[derive(Debug)]

@@ -14,14 +14,15 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, Sleep};
 
-use super::dispatch::{Refusal, dispatch};
+use super::dispatch::{Ends, Received, Refusal, dispatch};
 use super::outbox::{Outbox, ReplyTo};
 use crate::apis::{Answer, Reply};
 use crate::node::Node;
@@ -67,13 +68,13 @@ enum Pending {
 struct Connection<S> {
     node: Arc<Node>,
     stream: S,
-    peer: SocketAddr,
-    local: SocketAddr,
+    ends: Ends,
     inbox: FrameBuffer,
     pending: VecDeque<(ReplyTo, Pending)>,
     /// Bytes of the replies that are ready and stand behind one that is not.
     held_bytes: usize,
     outbox: Outbox,
+    idle: IdleTimer,
 }
 
 /// Serves `stream` until the peer closes it or breaks the protocol.
@@ -88,15 +89,16 @@ where
 {
     let inbox = FrameBuffer::new(node.config.request_bytes_max);
     let (pending, outbox) = (VecDeque::new(), Outbox::default());
+    let idle = IdleTimer::new(node.config.connections_idle_max);
     Connection {
         node,
         stream,
-        peer,
-        local,
+        ends: Ends { peer, local },
         inbox,
         pending,
         held_bytes: 0,
         outbox,
+        idle,
     }
     .run()
     .await
@@ -131,14 +133,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Decides what has been read; false when it had to stop before the end.
     fn decide_whole_frames(&mut self) -> Result<bool, ConnectionError> {
+        let mut received = Received::read(&self.node.clock);
         while self.may_decide() {
             let Some(frame) = self.inbox.next_frame()? else {
+                self.idle.active_at = received.at;
                 return Ok(true);
             };
-            let (to, answer) = dispatch(&self.node, self.peer, self.local, frame)?;
+            let (to, answer) = dispatch(&self.node, self.ends, received, frame)?;
+            received.go_on(&self.node.clock);
             match answer {
                 Answer::Ready(reply) if self.pending.is_empty() => {
-                    send(&self.node, &mut self.outbox, to, reply);
+                    let took = received.at - to.received;
+                    self.node.counters.answered(to.api_key, took);
+                    self.outbox.push(to, reply);
                 }
                 Answer::Ready(reply) => {
                     self.held_bytes += reply.len_bytes();
@@ -156,8 +163,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        let written = tokio::time::timeout(WRITE_TIMEOUT, self.outbox.flush(&mut self.stream));
-        let bytes = written.await.map_err(|_| ConnectionError::SlowReader)??;
+        let mut flush = pin!(self.outbox.flush(&mut self.stream));
+        // Nearly always the socket takes all of it: no timer for that.
+        let at_once = poll_fn(|task| Poll::Ready(flush.as_mut().poll(task))).await;
+        let bytes = match at_once {
+            Poll::Ready(written) => written?,
+            Poll::Pending => tokio::time::timeout(WRITE_TIMEOUT, flush)
+                .await
+                .map_err(|_| ConnectionError::SlowReader)??,
+        };
         self.node.counters.sent(bytes);
         Ok(())
     }
@@ -166,10 +180,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// False when the peer has closed its side: it waits for no answer either.
     async fn wait(&mut self) -> Result<bool, ConnectionError> {
         let read = if self.pending.is_empty() {
-            let idle = self.node.config.connections_idle_max;
-            let read = self.stream.read_buf(self.inbox.for_reading());
-            let read = tokio::time::timeout(idle, read).await;
-            read.map_err(|_| ConnectionError::Idle)??
+            tokio::select! {
+                biased;
+                read = self.stream.read_buf(self.inbox.for_reading()) => read?,
+                () = self.idle.passed() => return Err(ConnectionError::Idle),
+            }
         } else {
             let may_read = self.may_decide();
             tokio::select! {
@@ -183,6 +198,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         self.node.counters.received(read);
         Ok(read > 0)
+    }
+}
+
+/// Tells when nothing was asked for so long. One timer for the connection's
+/// life: a request only notes the time, and the timer looks when it fires.
+struct IdleTimer {
+    limit: Duration,
+    active_at: Instant,
+    /// Set when the connection waits for the first time.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl IdleTimer {
+    fn new(limit: Duration) -> IdleTimer {
+        IdleTimer {
+            limit,
+            active_at: Instant::now(),
+            sleep: None,
+        }
+    }
+
+    /// Returns once the limit has passed. Cancel-safe.
+    async fn passed(&mut self) {
+        loop {
+            let until = self.active_at + self.limit;
+            let sleep = self
+                .sleep
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+            sleep.as_mut().await;
+            if sleep.deadline() >= until {
+                return;
+            }
+            sleep.as_mut().reset(until);
+        }
     }
 }
 
@@ -236,12 +285,10 @@ fn poll_reply(pending: &mut Pending, task: &mut Context<'_>) -> Poll<Reply> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use ottla_core::config::BrokerConfigs;
-    use tokio::time::Instant;
-
     use super::*;
     use crate::config::NodeConfig;
+    use bytes::Bytes;
+    use ottla_core::config::BrokerConfigs;
 
     #[tokio::test]
     async fn long_polls_that_wake_together_are_written_before_the_next_is_read() {

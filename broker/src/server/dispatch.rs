@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use ottla_core::time::Now;
 use tokio::time::Instant;
 
 use super::outbox::ReplyTo;
 use crate::apis::{self, Answer, Body, Malformed, RequestContext, Row};
 use crate::node::Node;
+use crate::node::clock::Clock;
 use crate::wire::guard::{self, GuardError};
 use crate::wire::header::{HeaderError, RequestHeader};
 
@@ -27,14 +30,54 @@ pub(super) enum Refusal {
     Malformed(#[from] Malformed),
 }
 
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+}
+
+/// When a frame was taken up: both clocks for the rules, and one that is fine
+/// enough to measure with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub(super) now: Now,
+    pub(super) at: Instant,
+    /// When `now` was read.
+    read_at: Instant,
+}
+
+/// The wall clock is read at most this often while a burst is decided.
+const CLOCKS_READ_EVERY: Duration = Duration::from_millis(1);
+
+impl Received {
+    /// A frame is taken up now.
+    pub(super) fn read(clock: &Clock) -> Received {
+        let at = clock.instant();
+        Received {
+            now: clock.now(),
+            at,
+            read_at: at,
+        }
+    }
+
+    /// The next one of the same burst is.
+    pub(super) fn go_on(&mut self, clock: &Clock) {
+        self.at = clock.instant();
+        if self.at - self.read_at >= CLOCKS_READ_EVERY {
+            *self = Received::read(clock);
+        }
+    }
+}
+
 /// Decides one frame. The answer goes to the client named by [`ReplyTo`].
 pub(super) fn dispatch(
     node: &Arc<Node>,
-    peer: SocketAddr,
-    local: SocketAddr,
+    ends: Ends,
+    received: Received,
     frame: BytesMut,
 ) -> Result<(ReplyTo, Answer), Refusal> {
-    let decided = decide(node, peer, local, frame);
+    let decided = decide(node, ends, received, frame);
     match &decided {
         Ok((to, _)) => node.counters.requested(to.api_key, to.api_version),
         Err(Refusal::UnknownApi { .. } | Refusal::UnknownVersion { .. }) => {
@@ -49,26 +92,25 @@ pub(super) fn dispatch(
 
 fn decide(
     node: &Arc<Node>,
-    peer: SocketAddr,
-    local: SocketAddr,
+    ends: Ends,
+    received: Received,
     mut frame: BytesMut,
 ) -> Result<(ReplyTo, Answer), Refusal> {
-    let received = node.clock.instant();
     let header = RequestHeader::split_from(&mut frame)?;
     let row = apis::find(header.api_key).ok_or(Refusal::UnknownApi {
         api_key: header.api_key,
     })?;
     if !row.serves(header.api_version) {
-        return unsupported_version(row, &header, received);
+        return unsupported_version(row, &header, received.at);
     }
-    let to = reply_to(&header, header.api_version, received);
+    let to = reply_to(&header, header.api_version, received.at);
     let context = RequestContext {
         api_key: header.api_key,
         api_version: header.api_version,
         client_id: header.client_id,
-        peer,
-        local,
-        now: node.clock.now(),
+        peer: ends.peer,
+        local: ends.local,
+        now: received.now,
     };
     if row.body == Body::Guarded {
         guard::check(context.api_key, context.api_version, &frame)?;
@@ -76,7 +118,7 @@ fn decide(
     let answer = (row.handle)(node, &context, frame)?;
     let answer = match &node.requests {
         None => answer,
-        Some(requests) => requests.note(&context, received, answer),
+        Some(requests) => requests.note(&context, received.at, answer),
     };
     Ok((to, answer))
 }

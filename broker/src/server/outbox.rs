@@ -54,7 +54,11 @@ impl Outbox {
             to.api_version,
             to.correlation_id,
         );
-        self.push_bytes(reply.head.freeze());
+        if reply.head.len() <= COPY_BYTES_MAX {
+            self.gathering.extend_from_slice(&reply.head);
+        } else {
+            self.push_bytes(reply.head.freeze());
+        }
         for chunk in reply.chunks {
             self.push_bytes(chunk);
         }

@@ -2,10 +2,9 @@
 //!
 //! Owns how strings, bytes, arrays and tagged fields lie in both encodings,
 //! the one with fixed lengths and the *flexible* one with varints (KIP-482).
-//! Reading cuts slices off the frame and copies nothing.
+//! Reading borrows from the frame: no copy, no reference count.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use kafka_protocol::protocol::StrBytes;
+use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 /// Why a body written by a peer cannot be read.
@@ -25,38 +24,37 @@ pub(crate) enum FieldError {
     TooManyEntries(usize),
 }
 
-/// Reads a body from front to back.
-pub(super) struct Reader {
-    body: BytesMut,
+/// Reads a body from front to back. Strings and bytes are slices of it.
+pub(super) struct Reader<'body> {
+    rest: &'body mut [u8],
     flexible: bool,
 }
 
-impl Reader {
-    pub(super) fn new(body: BytesMut, flexible: bool) -> Reader {
-        Reader { body, flexible }
+impl<'body> Reader<'body> {
+    pub(super) fn new(body: &'body mut [u8], flexible: bool) -> Reader<'body> {
+        Reader {
+            rest: body,
+            flexible,
+        }
     }
 
     pub(super) fn i16(&mut self) -> Result<i16, FieldError> {
-        self.body.try_get_i16().map_err(|_| FieldError::Short)
+        self.array_of().map(i16::from_be_bytes)
     }
 
     pub(super) fn i32(&mut self) -> Result<i32, FieldError> {
-        self.body.try_get_i32().map_err(|_| FieldError::Short)
+        self.array_of().map(i32::from_be_bytes)
     }
 
     pub(super) fn uuid(&mut self) -> Result<[u8; 16], FieldError> {
-        Ok(self
-            .body
-            .try_get_u128()
-            .map_err(|_| FieldError::Short)?
-            .to_be_bytes())
+        self.array_of()
     }
 
-    pub(super) fn string(&mut self) -> Result<StrBytes, FieldError> {
+    pub(super) fn string(&mut self) -> Result<&'body str, FieldError> {
         self.nullable_string()?.ok_or(FieldError::Null)
     }
 
-    pub(super) fn nullable_string(&mut self) -> Result<Option<StrBytes>, FieldError> {
+    pub(super) fn nullable_string(&mut self) -> Result<Option<&'body str>, FieldError> {
         let length = if self.flexible {
             self.compact_length()?
         } else {
@@ -65,13 +63,11 @@ impl Reader {
         let Some(length) = length else {
             return Ok(None);
         };
-        let bytes: Bytes = self.take(length)?.freeze();
-        StrBytes::try_from(bytes)
-            .map(Some)
-            .map_err(|_| FieldError::NotUtf8)
+        let text = std::str::from_utf8(self.take(length)?);
+        text.map(Some).map_err(|_| FieldError::NotUtf8)
     }
 
-    pub(super) fn nullable_bytes(&mut self) -> Result<Option<BytesMut>, FieldError> {
+    pub(super) fn nullable_bytes(&mut self) -> Result<Option<&'body mut [u8]>, FieldError> {
         match self.length()? {
             Some(length) => self.take(length).map(Some),
             None => Ok(None),
@@ -97,7 +93,7 @@ impl Reader {
     }
 
     pub(super) fn end(self) -> Result<(), FieldError> {
-        match self.body.len() {
+        match self.rest.len() {
             0 => Ok(()),
             left => Err(FieldError::Leftover(left)),
         }
@@ -115,17 +111,24 @@ impl Reader {
         Ok((self.varint()? as usize).checked_sub(1))
     }
 
-    fn take(&mut self, length: usize) -> Result<BytesMut, FieldError> {
-        if length > self.body.len() {
+    fn take(&mut self, length: usize) -> Result<&'body mut [u8], FieldError> {
+        if length > self.rest.len() {
             return Err(FieldError::Short);
         }
-        Ok(self.body.split_to(length))
+        let (taken, rest) = std::mem::take(&mut self.rest).split_at_mut(length);
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array_of<const N: usize>(&mut self) -> Result<[u8; N], FieldError> {
+        let taken = self.take(N)?.first_chunk::<N>();
+        taken.copied().ok_or(FieldError::Short)
     }
 
     fn varint(&mut self) -> Result<u32, FieldError> {
         let mut value = 0u32;
         for shift in (0..35).step_by(7) {
-            let byte = self.body.try_get_u8().map_err(|_| FieldError::Short)?;
+            let [byte] = self.array_of()?;
             value |= u32::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Ok(value);
@@ -145,6 +148,7 @@ fn length_of(claimed: i32) -> Result<Option<usize>, FieldError> {
 }
 
 /// Appends fields to a body.
+#[derive(Debug)]
 pub(super) struct Writer {
     pub(super) out: BytesMut,
     pub(super) flexible: bool,

@@ -47,12 +47,12 @@ impl RequestHeader {
     pub(crate) fn split_from(frame: &mut BytesMut) -> Result<Self, HeaderError> {
         let frame_bytes = frame.len();
         let truncated = HeaderError::Truncated { frame_bytes };
-        if frame_bytes < FIXED_BYTES {
-            return Err(truncated);
-        }
-        let api_key = frame.get_i16();
-        let api_version = frame.get_i16();
-        let correlation_id = frame.get_i32();
+        let fixed = frame.first_chunk::<FIXED_BYTES>().ok_or(truncated)?;
+        let [k0, k1, v0, v1, correlation_id @ ..] = *fixed;
+        let api_key = i16::from_be_bytes([k0, k1]);
+        let api_version = i16::from_be_bytes([v0, v1]);
+        let correlation_id = i32::from_be_bytes(correlation_id);
+        frame.advance(FIXED_BYTES);
         let client_id = split_client_id(frame, truncated)?;
         if guard::api(api_key).is_some_and(|api| api.is_flexible(api_version)) {
             skip_tagged_fields(frame, truncated)?;

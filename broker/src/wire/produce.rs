@@ -19,35 +19,54 @@ const FIRST_WITH_TOPIC_IDS: i16 = 13;
 /// reason to send, and what a hostile frame can make us set aside.
 const ENTRIES_MAX: usize = 100_000;
 
-/// How a request names a topic.
+/// How a request that outlives its frame names a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TopicRef {
     Name(StrBytes),
     Id(TopicId),
 }
 
+/// How a request names a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TopicKey<'a> {
+    Name(&'a str),
+    Id(TopicId),
+}
+
+impl<'a> From<&'a TopicRef> for TopicKey<'a> {
+    fn from(topic: &'a TopicRef) -> Self {
+        match topic {
+            TopicRef::Name(name) => TopicKey::Name(name),
+            TopicRef::Id(id) => TopicKey::Id(*id),
+        }
+    }
+}
+
 #[derive(Debug, PartialEq)]
-pub(crate) struct ProduceRequest {
-    pub(crate) transactional_id: Option<StrBytes>,
+pub(crate) struct ProduceRequest<'frame> {
+    pub(crate) transactional_id: Option<&'frame str>,
     pub(crate) acks: i16,
     pub(crate) timeout_ms: i32,
-    pub(crate) topics: Vec<ProduceTopic>,
+    pub(crate) topics: Vec<ProduceTopic<'frame>>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) struct ProduceTopic {
-    pub(crate) topic: TopicRef,
-    pub(crate) partitions: Vec<ProducePartition>,
+pub(crate) struct ProduceTopic<'frame> {
+    pub(crate) topic: TopicKey<'frame>,
+    pub(crate) partitions: Vec<ProducePartition<'frame>>,
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) struct ProducePartition {
+pub(crate) struct ProducePartition<'frame> {
     pub(crate) index: i32,
-    pub(crate) records: Option<BytesMut>,
+    pub(crate) records: Option<&'frame mut [u8]>,
 }
 
-/// Reads a request body; record bytes stay slices of it.
-pub(crate) fn decode_request(body: BytesMut, version: i16) -> Result<ProduceRequest, FieldError> {
+/// Reads a request body; topics and record bytes stay slices of it.
+pub(crate) fn decode_request(
+    body: &mut [u8],
+    version: i16,
+) -> Result<ProduceRequest<'_>, FieldError> {
     let mut reader = Reader::new(body, version >= FIRST_FLEXIBLE);
     let transactional_id = reader.nullable_string()?;
     let acks = reader.i16()?;
@@ -57,9 +76,9 @@ pub(crate) fn decode_request(body: BytesMut, version: i16) -> Result<ProduceRequ
     for _ in 0..reader.array()? {
         entries.count_one()?;
         let topic = if version >= FIRST_WITH_TOPIC_IDS {
-            TopicRef::Id(TopicId(reader.uuid()?))
+            TopicKey::Id(TopicId(reader.uuid()?))
         } else {
-            TopicRef::Name(reader.string()?)
+            TopicKey::Name(reader.string()?)
         };
         let mut partitions = Vec::new();
         for _ in 0..reader.array()? {
@@ -97,12 +116,6 @@ impl Entries {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct TopicProduced {
-    pub(crate) topic: TopicRef,
-    pub(crate) partitions: Vec<PartitionProduced>,
-}
-
 /// What became of one partition's records.
 #[derive(Debug)]
 pub(crate) struct PartitionProduced {
@@ -116,29 +129,63 @@ pub(crate) struct PartitionProduced {
     pub(crate) error_message: Option<String>,
 }
 
-/// Writes a response body.
-pub(crate) fn encode_response(version: i16, topics: &[TopicProduced]) -> BytesMut {
-    let partitions: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
-    let mut writer = Writer {
-        // Ample for the usual names; more is found by growing.
-        out: BytesMut::with_capacity(16 + 48 * topics.len() + 40 * partitions),
-        flexible: version >= FIRST_FLEXIBLE,
-    };
-    writer.length(topics.len());
-    for topic in topics {
-        match &topic.topic {
-            TopicRef::Name(name) => writer.string(name),
-            TopicRef::Id(id) => writer.out.extend_from_slice(&id.0),
-        }
-        writer.length(topic.partitions.len());
-        for partition in &topic.partitions {
-            put_partition(&mut writer, version, partition);
-        }
-        writer.no_tags();
+/// Writes a response body while the request is carried out, topic by topic.
+#[derive(Debug)]
+pub(crate) struct ResponseWriter {
+    writer: Writer,
+    version: i16,
+}
+
+/// Where in a response the error code of one partition stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ErrorCodeAt(usize);
+
+impl ResponseWriter {
+    /// A response that tells of so many topics.
+    pub(crate) fn new(version: i16, topics: usize) -> ResponseWriter {
+        let mut writer = Writer {
+            // Enough for one topic of one partition; more is found by growing.
+            out: BytesMut::with_capacity(128),
+            flexible: version >= FIRST_FLEXIBLE,
+        };
+        writer.length(topics);
+        ResponseWriter { writer, version }
     }
-    writer.i32(0); // throttle time
-    writer.no_tags();
-    writer.out
+
+    /// The next topic, of which so many partitions follow.
+    pub(crate) fn topic(&mut self, topic: TopicKey<'_>, partitions: usize) {
+        match topic {
+            TopicKey::Name(name) => self.writer.string(name),
+            TopicKey::Id(id) => self.writer.out.extend_from_slice(&id.0),
+        }
+        self.writer.length(partitions);
+    }
+
+    /// The topic's next partition.
+    pub(crate) fn partition(&mut self, partition: &PartitionProduced) -> ErrorCodeAt {
+        let at = self.writer.out.len() + size_of::<i32>();
+        put_partition(&mut self.writer, self.version, partition);
+        ErrorCodeAt(at)
+    }
+
+    /// The topic has no more partitions.
+    pub(crate) fn end_topic(&mut self) {
+        self.writer.no_tags();
+    }
+
+    /// There are no more topics.
+    pub(crate) fn finish(mut self) -> BytesMut {
+        self.writer.i32(0); // throttle time
+        self.writer.no_tags();
+        self.writer.out
+    }
+}
+
+impl ErrorCodeAt {
+    /// Changes the code in the finished `response`.
+    pub(crate) fn set(self, response: &mut BytesMut, error_code: i16) {
+        response[self.0..self.0 + size_of::<i16>()].copy_from_slice(&error_code.to_be_bytes());
+    }
 }
 
 fn put_partition(writer: &mut Writer, version: i16, partition: &PartitionProduced) {

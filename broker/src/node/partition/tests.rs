@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_core::batch::{RecordBatchBuilder, batches, crc};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
 

@@ -31,11 +31,11 @@ fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
 }
 
-fn topic_ref(version: i16, name: &str, id: [u8; 16]) -> TopicRef {
+fn topic_key(version: i16, name: &str, id: [u8; 16]) -> TopicKey<'_> {
     if version >= 13 {
-        TopicRef::Id(TopicId(id))
+        TopicKey::Id(TopicId(id))
     } else {
-        TopicRef::Name(text(name))
+        TopicKey::Name(name)
     }
 }
 
@@ -79,12 +79,13 @@ proptest! {
             crate_request(version, transactional_id.as_deref(), acks, timeout_ms, &topics);
         let mut body = BytesMut::new();
         sent.encode(&mut body, version).unwrap();
-        let read = decode_request(body.clone(), version).unwrap();
-        prop_assert_eq!(read.transactional_id.as_deref(), transactional_id.as_deref());
+        let mut whole = body.clone();
+        let read = decode_request(&mut whole, version).unwrap();
+        prop_assert_eq!(read.transactional_id, transactional_id.as_deref());
         prop_assert_eq!((read.acks, read.timeout_ms), (acks, timeout_ms));
         prop_assert_eq!(read.topics.len(), topics.len());
         for (read, (name, id, partitions)) in read.topics.iter().zip(&topics) {
-            prop_assert_eq!(&read.topic, &topic_ref(version, name, *id));
+            prop_assert_eq!(read.topic, topic_key(version, name, *id));
             let read: Vec<Partition> = read
                 .partitions
                 .iter()
@@ -94,9 +95,10 @@ proptest! {
         }
         // One byte more or less is noticed.
         body.extend_from_slice(&[0]);
-        prop_assert_eq!(decode_request(body.clone(), version), Err(FieldError::Leftover(1)));
+        let mut longer = body.clone();
+        prop_assert_eq!(decode_request(&mut longer, version), Err(FieldError::Leftover(1)));
         body.truncate(body.len() - 2);
-        prop_assert_eq!(decode_request(body, version), Err(FieldError::Short));
+        prop_assert_eq!(decode_request(&mut body, version), Err(FieldError::Short));
     }
 
     #[test]
@@ -112,23 +114,29 @@ proptest! {
             0..4,
         ),
     ) {
-        let produced: Vec<TopicProduced> = topics.iter().map(|(name, id, partitions)| {
-            TopicProduced {
-                topic: topic_ref(version, name, *id),
-                partitions: partitions.iter().map(|(index, code, numbers, errors, message)| {
-                    PartitionProduced {
-                        index: *index,
-                        error_code: *code,
-                        base_offset: numbers[0],
-                        log_append_time_ms: numbers[1],
-                        log_start_offset: numbers[2],
-                        record_errors: errors.clone(),
-                        error_message: message.clone(),
-                    }
-                }).collect(),
+        let mut response = ResponseWriter::new(version, topics.len());
+        let mut codes = Vec::new();
+        for (name, id, partitions) in &topics {
+            response.topic(topic_key(version, name, *id), partitions.len());
+            for (index, code, numbers, errors, message) in partitions {
+                let at = response.partition(&PartitionProduced {
+                    index: *index,
+                    error_code: 0,
+                    base_offset: numbers[0],
+                    log_append_time_ms: numbers[1],
+                    log_start_offset: numbers[2],
+                    record_errors: errors.clone(),
+                    error_message: message.clone(),
+                });
+                codes.push((at, *code));
             }
-        }).collect();
-        let mut body = encode_response(version, &produced).freeze();
+            response.end_topic();
+        }
+        let mut body = response.finish();
+        for (at, code) in codes {
+            at.set(&mut body, code);
+        }
+        let mut body = body.freeze();
         let read = ProduceResponse::decode(&mut body, version).unwrap();
         prop_assert!(body.is_empty());
         prop_assert_eq!(read.throttle_time_ms, 0);
@@ -157,8 +165,8 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(version in 3i16..=13, bytes: Vec<u8>) {
-        let _ = decode_request(BytesMut::from(&bytes[..]), version);
+    fn any_bytes_are_read_or_refused(version in 3i16..=13, mut bytes: Vec<u8>) {
+        let _ = decode_request(&mut bytes, version);
     }
 
     #[test]
@@ -169,7 +177,7 @@ proptest! {
         crate_request(version, None, 1, 0, &topics).encode(&mut body, version).unwrap();
         let at = at.index(body.len());
         body[at] = byte;
-        let _ = decode_request(body, version);
+        let _ = decode_request(&mut body, version);
     }
 }
 
@@ -181,5 +189,5 @@ fn a_count_of_two_billion_sets_nothing_aside() {
         .unwrap();
     let count = body.len() - 4;
     body[count..].copy_from_slice(&i32::MAX.to_be_bytes());
-    assert_eq!(decode_request(body, 3), Err(FieldError::Short));
+    assert_eq!(decode_request(&mut body, 3), Err(FieldError::Short));
 }
