@@ -71,7 +71,8 @@ pub(crate) fn decode_request(
     let transactional_id = reader.nullable_string()?;
     let acks = reader.i16()?;
     let timeout_ms = reader.i32()?;
-    let mut topics = Vec::new();
+    // Nearly every request has one of each; room for more comes with the bytes.
+    let mut topics = Vec::with_capacity(1);
     let mut entries = Entries::default();
     for _ in 0..reader.array()? {
         entries.count_one()?;
@@ -80,7 +81,7 @@ pub(crate) fn decode_request(
         } else {
             TopicKey::Name(reader.string()?)
         };
-        let mut partitions = Vec::new();
+        let mut partitions = Vec::with_capacity(1);
         for _ in 0..reader.array()? {
             entries.count_one()?;
             partitions.push(ProducePartition {
