@@ -11,6 +11,8 @@ mod apis;
 mod broker;
 mod config;
 pub mod embed;
+#[cfg(all(fuzzing, feature = "faulty-disk"))]
+pub mod fuzzing;
 mod node;
 pub mod observe;
 mod server;
