@@ -24,7 +24,7 @@ use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, RequestContext, decode, encode_as};
 use crate::node::Node;
 use crate::node::partition::{OffsetQuery, OffsetSearch, Reader, Search};
-use crate::wire::produce::TopicRef;
+use crate::wire::produce::TopicKey;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -68,8 +68,7 @@ fn plan_all(node: &Node, version: i16, request: &ListOffsetsRequest) -> Planned 
         _ => Reader::Consumer,
     };
     let topics = request.topics.iter().map(|topic| {
-        let name = TopicRef::Name(topic.name.0.clone());
-        let found = find_topic(&image, &name);
+        let found = find_topic(&image, TopicKey::Name(&topic.name));
         let repeated = repeated_partitions(topic);
         let partitions = topic.partitions.iter().map(|wanted| {
             let plan = check(version, wanted, &repeated).and_then(|search| {

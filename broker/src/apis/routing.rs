@@ -13,11 +13,11 @@ use crate::node::partition::Partition;
 use crate::wire::produce::TopicKey;
 
 /// The topic of that name or id, or the code Kafka answers with.
-pub(super) fn find_topic<'image, 'topic>(
+pub(super) fn find_topic<'image>(
     image: &'image MetadataImage,
-    topic: impl Into<TopicKey<'topic>>,
+    topic: TopicKey<'_>,
 ) -> Result<&'image Arc<TopicImage>, ApiError> {
-    match topic.into() {
+    match topic {
         TopicKey::Name(name) => image.topic(name).ok_or_else(|| {
             ApiError::new(
                 ResponseError::UnknownTopicOrPartition,

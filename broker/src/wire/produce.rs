@@ -7,7 +7,6 @@
 //!   this node leads whatever it knows, so it never sends one.
 
 use bytes::BytesMut;
-use kafka_protocol::protocol::StrBytes;
 use ottla_core::ids::TopicId;
 
 use super::fields::{FieldError, Reader, Writer};
@@ -19,27 +18,11 @@ const FIRST_WITH_TOPIC_IDS: i16 = 13;
 /// reason to send, and what a hostile frame can make us set aside.
 const ENTRIES_MAX: usize = 100_000;
 
-/// How a request that outlives its frame names a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum TopicRef {
-    Name(StrBytes),
-    Id(TopicId),
-}
-
 /// How a request names a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TopicKey<'a> {
     Name(&'a str),
     Id(TopicId),
-}
-
-impl<'a> From<&'a TopicRef> for TopicKey<'a> {
-    fn from(topic: &'a TopicRef) -> Self {
-        match topic {
-            TopicRef::Name(name) => TopicKey::Name(name),
-            TopicRef::Id(id) => TopicKey::Id(*id),
-        }
-    }
 }
 
 #[derive(Debug, PartialEq)]
