@@ -6,6 +6,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{
     ProduceRequest as CrateRequest, ProduceResponse, TopicName, TransactionalId,
 };
+use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::protocol::{Decodable, Encodable};
 use proptest::prelude::*;
 use uuid::Uuid;
