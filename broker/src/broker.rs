@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::config::{InvalidConfig, NodeConfig, set_property};
 use crate::embed::{
-    BrokerClock, EmbedConfig, GroupHandle, NewRecord, TopicHandle, Waits, client_config,
+    Api, BrokerClock, EmbedConfig, FaultBuilder, GroupHandle, NewRecord, TopicHandle, Waits,
+    client_config,
 };
 use crate::node::Node;
 use crate::observe::Observer;
@@ -370,6 +371,32 @@ impl Broker {
     /// need not be there yet.
     pub fn topic(&self, name: impl Into<String>) -> TopicHandle {
         TopicHandle::new(self.waits(), name.into())
+    }
+
+    /// A fault for the next requests of `api`:
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use std::time::Duration;
+    /// use ottla::embed::{Api, ErrorCode};
+    /// # let broker = ottla::Broker::builder().start().await?;
+    /// let leaderless: ErrorCode = "NOT_LEADER_OR_FOLLOWER".parse().expect("Kafka has it");
+    /// let fault = broker.fault(Api::Produce).partition("orders", 0).times(2).error(leaderless);
+    /// broker.fault(Api::Fetch).delay(Duration::from_millis(300));
+    /// // … produce, and see that it retries …
+    /// # assert_eq!(fault.struck(), 0);
+    /// fault.remove();
+    /// broker.clear_faults();
+    /// # Ok::<(), ottla::StartError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn fault(&self, api: Api) -> FaultBuilder {
+        FaultBuilder::new(self.waits(), api)
+    }
+
+    /// Takes every fault back, and says how many there were.
+    pub fn clear_faults(&self) -> usize {
+        self.running().node.faults.clear()
     }
 
     /// The broker's clock, to move it forward.

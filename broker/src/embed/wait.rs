@@ -120,6 +120,11 @@ impl Waits {
         }
     }
 
+    /// The broker, while it runs.
+    pub(super) fn node(&self) -> Option<Arc<Node>> {
+        self.node.upgrade()
+    }
+
     /// A wait for `work`, which is called `what` should it take too long.
     /// `about` is the group that an explanation begins with, if there is one.
     pub(super) fn wait<T, F>(

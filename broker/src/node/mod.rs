@@ -28,7 +28,7 @@ use producer_ids::ProducerIds;
 use timers::Timers;
 
 use crate::config::NodeConfig;
-use crate::embed::RecentRequests;
+use crate::embed::{Faults, RecentRequests};
 use crate::observe::Counters;
 use crate::storage::Storage;
 
@@ -58,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) changes: Changes,
     /// Where an embedded broker remembers the last requests.
     pub(crate) requests: Option<RecentRequests>,
+    /// What a test wants to fail.
+    pub(crate) faults: Faults,
     producer_ids: ProducerIds,
     storage: Arc<Storage>,
 }

@@ -20,7 +20,7 @@ use super::timers::Timers;
 use super::{Node, StartNodeError};
 use crate::apis::TABLE;
 use crate::config::NodeConfig;
-use crate::embed::RecentRequests;
+use crate::embed::{Faults, RecentRequests};
 use crate::observe::Counters;
 use crate::storage::{LogConfig, Storage};
 
@@ -47,6 +47,7 @@ impl Node {
             fetch_sessions: FetchSessions::new(config.fetch_session_slots),
             counters: Counters::new(TABLE),
             changes: Changes::default(),
+            faults: Faults::default(),
             requests: config.embed.keeps_requests.then(RecentRequests::default),
             producer_ids: ProducerIds::default(),
             storage,

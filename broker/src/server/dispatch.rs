@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::outbox::ReplyTo;
 use crate::apis::{self, Answer, Body, Malformed, RequestContext, Row};
+use crate::embed::answer_with_faults;
 use crate::node::Node;
 use crate::node::clock::Clock;
 use crate::wire::guard::{self, GuardError};
@@ -115,7 +116,10 @@ fn decide(
     if row.body == Body::Guarded {
         guard::check(context.api_key, context.api_version, &frame)?;
     }
-    let answer = (row.handle)(node, &context, frame)?;
+    let answer = match node.faults.are_set() {
+        false => (row.handle)(node, &context, frame)?,
+        true => answer_with_faults(node, row, &context, frame)?,
+    };
     let answer = match &node.requests {
         None => answer,
         Some(requests) => requests.note(&context, received.at, answer),

@@ -2,5 +2,15 @@
 //! a reset. With our own client as the program under test.
 #![allow(clippy::unwrap_used)]
 
+mod every_api_fails;
+mod faults;
 mod program;
+// The guard's tests use all of it.
+#[allow(dead_code, unused_imports)]
+#[path = "../requests/mod.rs"]
+mod requests;
+// Other tests use all of it.
+#[allow(dead_code)]
+#[path = "../socket/mod.rs"]
+mod socket;
 mod waits;

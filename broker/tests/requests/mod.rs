@@ -11,7 +11,7 @@ pub use draw::Draw;
 pub use mutation::Mutation;
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::protocol::{Message, Request};
+use kafka_protocol::protocol::{Decodable, Message, Request};
 
 /// Makes a request body of some version from what is drawn.
 type Generate = dyn Fn(&mut Draw<'_>, i16) -> BytesMut;
@@ -23,11 +23,16 @@ pub struct Case {
     pub max_version: i16,
     generate: Box<Generate>,
     decode: fn(&mut Bytes, i16) -> bool,
+    describe_answer: fn(&mut Bytes, i16) -> Option<String>,
 }
 
 impl Case {
     /// `generate` fills what `version` has and leaves the rest at its default.
-    fn new<R: Request + 'static>(generate: fn(&mut Draw<'_>, i16) -> R) -> Self {
+    fn new<R>(generate: fn(&mut Draw<'_>, i16) -> R) -> Self
+    where
+        R: Request + 'static,
+        R::Response: std::fmt::Debug,
+    {
         let versions = R::VERSIONS.intersect(&<R::Response as Message>::VERSIONS);
         Self {
             key: R::KEY,
@@ -41,6 +46,10 @@ impl Case {
                 body
             }),
             decode: |body, version| R::decode(body, version).is_ok(),
+            describe_answer: |body, version| {
+                let response = <R::Response as Decodable>::decode(body, version).ok()?;
+                Some(format!("{response:?}"))
+            },
         }
     }
 
@@ -52,6 +61,12 @@ impl Case {
     /// Whether the crate decodes the body; advances past what it read.
     pub fn decodes(&self, body: &mut Bytes, version: i16) -> bool {
         (self.decode)(body, version)
+    }
+
+    /// The answer in words, if the crate decodes it; advances past what it read.
+    #[allow(dead_code, reason = "only who has a broker gets answers")]
+    pub fn describe_answer(&self, body: &mut Bytes, version: i16) -> Option<String> {
+        (self.describe_answer)(body, version)
     }
 
     /// Some version of this API, by an arbitrary byte.

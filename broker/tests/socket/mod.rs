@@ -56,6 +56,28 @@ impl Client {
         self.stream.write_all(&frame).unwrap();
     }
 
+    /// Sends a request body that was encoded before; the body of its answer, or
+    /// `None` where the broker closes the connection.
+    pub fn call_encoded(&mut self, key: i16, version: i16, body: &[u8]) -> Option<Bytes> {
+        self.correlation_id += 1;
+        let api = ApiKey::try_from(key).unwrap();
+        let mut frame = BytesMut::new();
+        frame.put_i32(0);
+        RequestHeader::default()
+            .with_request_api_key(key)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation_id)
+            .encode(&mut frame, api.request_header_version(version))
+            .unwrap();
+        frame.put_slice(body);
+        let length = frame.len() as i32 - 4;
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        self.stream.write_all(&frame).unwrap();
+        let mut answer = self.frame()?;
+        ResponseHeader::decode(&mut answer, api.response_header_version(version)).unwrap();
+        Some(answer)
+    }
+
     /// The answer to the latest request that was sent.
     pub fn receive<R: Request>(&mut self, version: i16) -> R::Response {
         let mut frame = self
