@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use kafka_protocol::messages::FetchRequest;
-use ottla_core::fetch_session::{NO_SESSION, SessionError, SessionPartition, Turn};
+use ottla_core::fetch_session::{NO_SESSION, SessionError, SessionPartition, TopicKey, Turn};
 use ottla_core::time::Now;
 use tokio::time::Instant;
 
 use super::errors::ApiError;
+use super::isolation::Isolation;
 use super::{Answer, Malformed, Reply, RequestContext, decode};
 use crate::node::Node;
 use crate::node::partition::FetchSignal;
@@ -35,7 +36,6 @@ use lookup::{Unknown, Wanted, find_all};
 const FIRST_WITH_SESSIONS: i16 = 7;
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
 const FIRST_WITH_LEADER_ADDRESS: i16 = 16;
-const READ_COMMITTED: i8 = 1;
 
 pub(super) fn handle(
     node: &Arc<Node>,
@@ -52,7 +52,17 @@ pub(super) fn handle(
         }
     };
     let (wanted, unknown) = find_all(node, &image, asked);
-    let fetch = Arc::new(Fetch::new(node, context, &request, turn, wanted, unknown));
+    let isolation = match Isolation::parse(request.isolation_level) {
+        Ok(isolation) => isolation,
+        // As in Kafka the level is nobody's concern while there is nothing to read.
+        Err(_) if wanted.is_empty() => Isolation::ReadUncommitted,
+        Err(error) => {
+            let response = refuse_all(context.api_version, &request, &error);
+            return Ok(Answer::Ready(reply(context.api_version, response)));
+        }
+    };
+    let found = (wanted, unknown);
+    let fetch = Arc::new(Fetch::new(node, context, &request, isolation, turn, found));
     Ok(match Attempt::make(&fetch, Cold::LeaveOut) {
         Some(attempt) if fetch.is_satisfied_by(&attempt) => Answer::Ready(fetch.reply(attempt)),
         // What was read is read again: while others stand before this request,
@@ -66,6 +76,30 @@ fn no_partitions(session_id: i32, error: SessionError) -> FetchResponse {
     FetchResponse {
         error_code: ApiError::from(error).code(),
         session_id,
+        ..FetchResponse::default()
+    }
+}
+
+/// The answer to a request that makes no sense: without partitions where the
+/// version has an error of its own for the whole, else to each of them.
+fn refuse_all(version: i16, request: &FetchRequest, error: &ApiError) -> FetchResponse {
+    let mut topics = Vec::new();
+    if version < FIRST_WITH_TOPIC_IDS {
+        topics.extend(request.topics.iter().map(|topic| {
+            TopicFetched {
+                topic: TopicKey::Name(Arc::from(topic.topic.0.as_str())),
+                partitions: topic
+                    .partitions
+                    .iter()
+                    .map(|wanted| PartitionFetched::unknown(wanted.partition, error.code()))
+                    .collect(),
+            }
+        }));
+    }
+    FetchResponse {
+        error_code: error.code(),
+        session_id: request.session_id,
+        topics,
         ..FetchResponse::default()
     }
 }
@@ -88,6 +122,7 @@ struct Fetch {
     deadline: Instant,
     min_bytes: usize,
     max_bytes: usize,
+    has_negative_limit: bool,
     with_aborted: bool,
     poses_as_follower: bool,
     node: Arc<Node>,
@@ -103,19 +138,20 @@ impl Fetch {
         node: &Arc<Node>,
         context: &RequestContext,
         request: &FetchRequest,
+        isolation: Isolation,
         turn: Turn,
-        wanted: Vec<Wanted>,
-        unknown: Vec<Unknown>,
+        (wanted, unknown): (Vec<Wanted>, Vec<Unknown>),
     ) -> Fetch {
         let wait = Duration::from_millis(request.max_wait_ms.max(0) as u64);
         let max_bytes = (request.max_bytes.max(0) as usize).min(node.config.fetch_bytes_max);
         Fetch {
+            has_negative_limit: request.max_bytes < 0,
             version: context.api_version,
             now: context.now,
             deadline: Instant::now() + wait,
             min_bytes: (request.min_bytes.max(0) as usize).min(max_bytes),
             max_bytes,
-            with_aborted: request.isolation_level == READ_COMMITTED,
+            with_aborted: isolation == Isolation::ReadCommitted,
             poses_as_follower: request.replica_id.0 >= 0 || request.replica_state.replica_id.0 >= 0,
             node: Arc::clone(node),
             local: context.local,

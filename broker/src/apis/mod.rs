@@ -30,6 +30,7 @@ mod groups;
 mod heartbeat;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod isolation;
 mod join_group;
 mod leave_group;
 mod list_groups;

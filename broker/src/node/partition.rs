@@ -22,7 +22,8 @@ use ottla_core::batch::header::{stamp_log_append_time, stamp_position};
 use ottla_core::batch::{BatchHeader, TimestampType};
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use ottla_core::partition::{
-    AppendDecision, AppendOrigin, AppendRefusal, AppendRules, Marks, PartitionState, check_batch,
+    AppendDecision, AppendOrigin, AppendRefusal, AppendRules, Marks, PartitionState, ReaderLog,
+    check_batch,
 };
 use ottla_core::time::Now;
 
@@ -32,7 +33,7 @@ pub(crate) use settings::PartitionSettings;
 pub(crate) use ticket::{FetchWatch, Ticket};
 
 use super::waiters::{Waiters, Wake};
-use crate::storage::{Log, ReadPlan, Remembered, Storage, StorageError};
+use crate::storage::{Log, ReadError, ReadPlan, Remembered, Storage, StorageError};
 use error::check_epoch;
 
 pub(crate) use super::waiters::FetchSignal;
@@ -266,10 +267,20 @@ impl Partition {
         let open = inner.open.as_ref().map_err(|unavailable| *unavailable)?;
         let marks = open.state.marks();
         check_epoch(from.current_leader_epoch, marks.leader_epoch)?;
-        let diverging = open.state.diverging(from.last_fetched_epoch, from.offset);
-        let read = match diverging {
-            Some((epoch, end_offset)) => Planned::Diverging { epoch, end_offset },
-            None => Planned::Read(open.log.plan_read(
+        let out_of_range = || ReadError::OffsetOutOfRange {
+            from: from.offset,
+            log_start: marks.log_start,
+            log_end: marks.log_end,
+        };
+        let read = match open.state.compare(from.last_fetched_epoch, from.offset) {
+            // What was deleted cannot be compared.
+            ReaderLog::Parted { .. } if from.offset < marks.log_start => Err(out_of_range())?,
+            ReaderLog::Unknown => Err(out_of_range())?,
+            ReaderLog::Parted { epoch, end } => Planned::Diverging {
+                epoch,
+                end_offset: end,
+            },
+            ReaderLog::Agrees => Planned::Read(open.log.plan_read(
                 from.offset,
                 marks.high_watermark,
                 from.max_bytes,
@@ -438,6 +449,10 @@ fn stamp_time(
 }
 
 #[cfg(test)]
+mod concurrency_tests;
+#[cfg(test)]
 mod restart_tests;
+#[cfg(test)]
+mod search_tests;
 #[cfg(test)]
 mod tests;

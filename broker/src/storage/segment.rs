@@ -17,7 +17,7 @@ use super::folder::Folder;
 use super::index::SegmentIndex;
 use super::scan::BatchScan;
 use super::snapshots::SNAPSHOT;
-use super::timestamps::{Located, OffsetRange, first_at_least};
+use super::timestamps::{Located, OffsetRange, first_at_least, largest_from};
 use super::walk::{Walked, Wanted, take_batches};
 use super::{DiskFile, StorageError};
 
@@ -188,6 +188,29 @@ impl Segment {
     /// The largest timestamp, and the last offset of the first batch with it.
     pub fn max_timestamp(&self) -> Result<Option<(Offset, i64)>, StorageError> {
         self.with_index(SegmentIndex::max_timestamp)
+    }
+
+    /// The largest timestamp of the records from `from` on. Reads the headers
+    /// behind it, and looks into the batch that `from` lies in.
+    pub fn max_timestamp_from(&self, from: Offset) -> Result<Option<i64>, StorageError> {
+        let position = self.with_index(|index| index.position_for(from))?;
+        let file = self.file()?;
+        let mut scan = BatchScan::new(&*file, position.into(), self.size_bytes(), HOP_BYTES);
+        let mut largest = None;
+        while !scan.is_at_end() {
+            let header = scan.header().map_err(|error| self.unreadable(error))?;
+            let header = header.ok_or_else(|| self.damaged_at(scan.position()))?;
+            if header.base_offset >= from {
+                largest = largest.max(Some(header.max_timestamp_ms));
+            } else if header.last_offset() >= from {
+                let batch = scan
+                    .batch(&header)
+                    .map_err(|error| self.unreadable(error))?;
+                largest = largest.max(largest_from(&header, &batch, from));
+            }
+            scan.pass(&header);
+        }
+        Ok(largest)
     }
 
     /// The largest timestamp, or when the file was last written if no record

@@ -12,6 +12,7 @@ use ottla_core::batch::record::records;
 use ottla_core::ids::{LeaderEpoch, Offset};
 
 use super::StorageError;
+use super::index::NO_TIMESTAMP;
 use super::segment::Segment;
 
 /// What one batch may inflate to while its records' timestamps are looked at.
@@ -65,14 +66,11 @@ impl TimestampLookup {
     pub fn find(self) -> Result<Option<Located>, StorageError> {
         let timestamp_ms = match self.target {
             Target::AtLeast(timestamp_ms) => timestamp_ms,
-            Target::Largest => match self.largest()? {
-                Some(timestamp_ms) => timestamp_ms,
-                None => return Ok(None),
-            },
+            Target::Largest => self.largest()?,
         };
         for segment in &self.segments {
             let newest = segment.max_timestamp()?;
-            if newest.is_none_or(|(_, newest_ms)| newest_ms < timestamp_ms) {
+            if newest.map_or(NO_TIMESTAMP, |(_, newest_ms)| newest_ms) < timestamp_ms {
                 continue;
             }
             if let Some(located) = segment.find_timestamp(timestamp_ms, self.range)? {
@@ -82,14 +80,30 @@ impl TimestampLookup {
         Ok(None)
     }
 
-    fn largest(&self) -> Result<Option<i64>, StorageError> {
-        let mut largest = None;
+    /// The largest timestamp of those that were not deleted. Records without
+    /// one count as the oldest there are.
+    fn largest(&self) -> Result<i64, StorageError> {
+        let mut largest_ms = NO_TIMESTAMP;
         for segment in &self.segments {
-            let newest = segment.max_timestamp()?;
-            largest = largest.max(newest.map(|(_, timestamp_ms)| timestamp_ms));
+            let newest = if segment.base() < self.range.from {
+                segment.max_timestamp_from(self.range.from)?
+            } else {
+                segment.max_timestamp()?.map(|(_, newest_ms)| newest_ms)
+            };
+            largest_ms = largest_ms.max(newest.unwrap_or(NO_TIMESTAMP));
         }
-        Ok(largest)
+        Ok(largest_ms)
     }
+}
+
+/// The largest timestamp of a batch's records from `from` on.
+pub(super) fn largest_from(header: &BatchHeader, batch: &[u8], from: Offset) -> Option<i64> {
+    let bytes = record_bytes(header, batch, INFLATED_BYTES_MAX).ok()?;
+    records(header, &bytes)
+        .map_while(Result::ok)
+        .filter(|record| record.offset >= from)
+        .map(|record| record.timestamp_ms)
+        .max()
 }
 
 /// The first record of a batch that is in `range` and has at least

@@ -159,6 +159,66 @@ async fn a_reader_of_another_leader_epoch_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_reader_whose_last_epoch_nobody_knows_is_out_of_range() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    produce(&mut client, "orders", batch(2));
+    let mut read = |last_fetched, offset| {
+        let request = with_partition(orders(offset, 0), |wanted| {
+            wanted.last_fetched_epoch = last_fetched;
+        });
+        only_partition(client.call(12, &request))
+    };
+    assert_eq!(read(0, 1).error_code, 0);
+    let ahead = read(0, 3);
+    assert_eq!((ahead.error_code, ahead.diverging_epoch.epoch), (0, 0));
+    assert_eq!(ahead.diverging_epoch.end_offset, 2);
+    let out_of_range = ResponseError::OffsetOutOfRange.code();
+    assert_eq!(read(1, 1).error_code, out_of_range);
+    assert_eq!(
+        read(0, -1).error_code,
+        out_of_range,
+        "before it may diverge"
+    );
+}
+
+#[tokio::test]
+async fn numbers_that_make_no_sense_are_kafkas_unknown_error() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    produce(&mut client, "orders", batch(1));
+    let limit =
+        |offset| with_partition(orders(offset, 0), |wanted| wanted.partition_max_bytes = -5);
+    assert_eq!(only_partition(client.call(12, &limit(0))).error_code, -1);
+    assert_eq!(only_partition(client.call(12, &limit(1))).error_code, 0);
+    let limit = orders(0, 0).with_max_bytes(-5);
+    assert_eq!(only_partition(client.call(12, &limit)).error_code, -1);
+
+    let whole = client.call(12, &orders(0, 0).with_isolation_level(2));
+    assert_eq!(
+        (whole.error_code, only_partition(whole).error_code),
+        (-1, -1)
+    );
+    let id = topic_id(&mut client, "orders");
+    let request = fetch_request(17, ("orders", id), 0, 0, 0).with_isolation_level(2);
+    let whole = client.call(17, &request);
+    assert_eq!((whole.error_code, whole.responses.len()), (-1, 0));
+}
+
+#[tokio::test]
+async fn who_poses_as_a_follower_with_an_epoch_is_told_to_come_back() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    let posing = with_partition(orders(0, 0), |wanted| wanted.current_leader_epoch = 0);
+    let posing = posing.with_replica_id(2.into());
+    let partition = only_partition(client.call(12, &posing));
+    assert_eq!(
+        partition.error_code,
+        ResponseError::UnknownLeaderEpoch.code()
+    );
+}
+
+#[tokio::test]
 async fn a_topic_id_nobody_has_is_unknown() {
     let broker = broker().await;
     let mut client = Client::connect(&broker);

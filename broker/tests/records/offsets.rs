@@ -88,22 +88,63 @@ async fn an_empty_partition_has_ends_but_no_largest_timestamp() {
     assert_eq!((none.error_code, none.offset, none.timestamp), (0, -1, -1));
 }
 
-#[tokio::test]
-async fn a_partition_named_twice_and_one_that_is_not_there_are_refused() {
-    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
-    let mut client = Client::connect(&broker);
-    let wanted = |index| {
+/// One answer for each partition, by index.
+fn codes(client: &mut Client, request: &ListOffsetsRequest) -> Vec<(i32, i16)> {
+    let topics = client.call(5, request).topics;
+    assert_eq!(topics.len(), 1, "a topic is answered once");
+    let partitions = topics[0].partitions.iter();
+    let mut codes: Vec<_> = partitions
+        .map(|one| (one.partition_index, one.error_code))
+        .collect();
+    codes.sort_unstable();
+    codes
+}
+
+fn latest_of(indexes: &[i32]) -> ListOffsetsTopic {
+    let wanted = |&index| {
         ListOffsetsPartition::default()
             .with_partition_index(index)
             .with_timestamp(-1)
     };
-    let topic = ListOffsetsTopic::default()
+    ListOffsetsTopic::default()
         .with_name(topic_name("orders"))
-        .with_partitions(vec![wanted(0), wanted(0), wanted(9)]);
-    let request = ListOffsetsRequest::default().with_topics(vec![topic]);
-    let answer = client.call(5, &request).topics.remove(0);
-    let codes: Vec<i16> = answer.partitions.iter().map(|one| one.error_code).collect();
-    assert_eq!(codes, [42, 42, 3]);
+        .with_partitions(indexes.iter().map(wanted).collect())
+}
+
+#[tokio::test]
+async fn a_partition_named_twice_and_one_that_is_not_there_are_refused() {
+    let broker = Broker::builder().topic("orders", 2).start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    let topics = vec![latest_of(&[0, 9]), latest_of(&[1, 0])];
+    let request = ListOffsetsRequest::default().with_topics(topics);
+    let expected = [
+        (0, ResponseError::InvalidRequest.code()),
+        (1, 0),
+        (9, ResponseError::UnknownTopicOrPartition.code()),
+    ];
+    assert_eq!(codes(&mut client, &request), expected);
+}
+
+#[tokio::test]
+async fn an_isolation_level_that_is_none_is_refused() {
+    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    for (level, code) in [(0, 0), (1, 0), (2, -1), (-1, -1)] {
+        let request = ListOffsetsRequest::default()
+            .with_isolation_level(level)
+            .with_topics(vec![latest_of(&[0])]);
+        assert_eq!(codes(&mut client, &request), [(0, code)], "{level}");
+    }
+}
+
+#[tokio::test]
+async fn records_without_a_timestamp_are_the_oldest_there_are() {
+    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
+    let mut client = Client::connect(&broker);
+    produce(&mut client, "orders", batch_at(2, -1));
+    let largest = list_offset(&mut client, 7, -3);
+    assert_eq!((largest.offset, largest.timestamp), (0, -1));
+    assert_eq!(list_offset(&mut client, 7, 0).offset, -1);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub use check::{AppendOrigin, AppendRules, check_batch};
 pub use epochs::LeaderEpochs;
 pub use log_state::Marks;
 pub use refusal::{AppendRefusal, DeleteRefusal};
-pub use state::{AppendDecision, PartitionState};
+pub use state::{AppendDecision, PartitionState, ReaderLog};
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,22 @@ pub enum AppendDecision {
     },
 }
 
+/// How the log of a reader compares with the partition's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReaderLog {
+    /// It may go on, as far as is known.
+    Agrees,
+    /// It has records that this log has not.
+    Parted {
+        /// The largest epoch that both can know.
+        epoch: LeaderEpoch,
+        /// Where that epoch ended here.
+        end: Offset,
+    },
+    /// Its last epoch is one that this log has not heard of.
+    Unknown,
+}
+
 /// Everything a partition remembers, except the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionState {
@@ -138,17 +154,19 @@ impl PartitionState {
         &self.epochs
     }
 
-    /// Where the log of a reader parted from this one, if it did: the reader
-    /// is at `offset` and its last batch was of epoch `last_fetched`. The
-    /// answer is the largest epoch that both can know, and where it ended here
-    /// (KIP-595). An epoch this log has forgotten proves nothing.
-    pub fn diverging(
-        &self,
-        last_fetched: LeaderEpoch,
-        offset: Offset,
-    ) -> Option<(LeaderEpoch, Offset)> {
-        let (epoch, end) = self.epochs.end_of(last_fetched, self.marks.log_end)?;
-        (epoch < last_fetched || end < offset).then_some((epoch, end))
+    /// Whether the log of a reader is a beginning of this one: the reader is at
+    /// `offset` and its last batch was of epoch `last_fetched` (KIP-595).
+    pub fn compare(&self, last_fetched: LeaderEpoch, offset: Offset) -> ReaderLog {
+        if last_fetched <= LeaderEpoch::NONE {
+            return ReaderLog::Agrees;
+        }
+        match self.epochs.end_of(last_fetched, self.marks.log_end) {
+            None => ReaderLog::Unknown,
+            Some((epoch, end)) if epoch < last_fetched || end < offset => {
+                ReaderLog::Parted { epoch, end }
+            }
+            Some(_) => ReaderLog::Agrees,
+        }
     }
 
     /// Decides where the log begins once the records before `before` are

@@ -386,6 +386,38 @@ fn a_coordinator_may_write_a_control_batch() {
     assert!(check_batch(&rules, NOW, AppendOrigin::Coordinator, &control).is_ok());
 }
 
+#[test]
+fn a_reader_with_other_records_is_told_where_its_log_parted() {
+    let mut state = PartitionState::empty_at(Offset(0));
+    for (epoch, base_offset) in [(2, 0), (4, 10)] {
+        let bytes = placed_batch(base_offset, epoch);
+        state.replay(&BatchHeader::parse(&bytes).unwrap());
+    }
+    let end = state.marks().log_end;
+    let compare = |epoch, offset| state.compare(LeaderEpoch(epoch), Offset(offset));
+    let parted = |epoch, end| ReaderLog::Parted {
+        epoch: LeaderEpoch(epoch),
+        end: Offset(end),
+    };
+    assert_eq!(compare(2, 10), ReaderLog::Agrees);
+    assert_eq!(compare(4, end.0), ReaderLog::Agrees);
+    assert_eq!(
+        compare(2, 11),
+        parted(2, 10),
+        "it read on in an epoch that was over"
+    );
+    assert_eq!(compare(3, 10), parted(2, 10), "nobody led in epoch 3");
+    assert_eq!(compare(4, end.0 + 1), parted(4, end.0));
+    assert_eq!(compare(5, 0), ReaderLog::Unknown);
+    assert_eq!(compare(-1, 1_000), ReaderLog::Agrees, "it does not say");
+}
+
+fn placed_batch(base_offset: i64, epoch: i32) -> Vec<u8> {
+    let mut bytes = batch(10);
+    stamp_position(&mut bytes, Offset(base_offset), LeaderEpoch(epoch));
+    bytes
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_checked_without_a_panic(bytes: Vec<u8>, compacted: bool) {

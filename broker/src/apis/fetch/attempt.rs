@@ -8,6 +8,7 @@ use super::lookup::Wanted;
 use super::{FIRST_WITH_LEADER_ADDRESS, Fetch};
 use crate::apis::errors::ApiError;
 use crate::node::partition::{FetchError, FetchFrom, Planned, PlannedFetch};
+use crate::storage::StorageError;
 use crate::wire::fetch::PartitionFetched;
 
 /// Up to this version readers do not know KAFKA_STORAGE_ERROR.
@@ -19,6 +20,18 @@ pub(super) enum Cold {
     /// Give up: the caller's thread must not block.
     LeaveOut,
     Read,
+}
+
+/// How often records are looked for anew because the segment they were in was
+/// removed, or replaced, after the read was planned.
+const LOOKS_MAX: u32 = 8;
+
+/// Why a partition is not read.
+#[derive(Clone, Copy)]
+struct Refusal {
+    error: ResponseError,
+    /// The leader's epoch, if that is known.
+    epoch: Option<LeaderEpoch>,
 }
 
 /// What one look found.
@@ -90,32 +103,51 @@ impl Attempt {
         wanted: &Wanted,
         cold: Cold,
     ) -> Option<PartitionFetched> {
-        let partition = match &wanted.partition {
-            Ok(partition) => partition,
-            Err(error) => return Some(fetch.refuse(wanted, *error, None)),
-        };
-        let planned = match partition.plan_fetch(self.fetch_from(fetch, wanted)) {
-            Ok(planned) => planned,
-            Err(error) => {
-                let epoch = match &error {
-                    FetchError::Epoch(error) => Some(error.current()),
-                    _ => None,
-                };
-                return Some(fetch.refuse(wanted, ApiError::from(error).code, epoch));
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let planned = match self.plan(fetch, wanted) {
+                Ok(planned) => planned,
+                Err(refusal) => return Some(fetch.refuse(wanted, refusal)),
+            };
+            if let Planned::Read(plan) = &planned.read
+                && cold == Cold::LeaveOut
+                && !plan.is_immediate()
+            {
+                return None;
             }
-        };
+            let high_watermark = planned.marks.high_watermark;
+            match self.carry_out(fetch, wanted, planned) {
+                Ok(fetched) => {
+                    self.seen.push((place, high_watermark));
+                    return Some(fetched);
+                }
+                Err(StorageError::SegmentGone) if looks < LOOKS_MAX => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a fetch could not read its records");
+                    let refusal = Refusal::from(ResponseError::KafkaStorageError);
+                    return Some(fetch.refuse(wanted, refusal));
+                }
+            }
+        }
+    }
+
+    fn plan(&self, fetch: &Fetch, wanted: &Wanted) -> Result<PlannedFetch, Refusal> {
+        let partition = wanted.partition.as_ref().map_err(|error| *error)?;
+        let planned = partition.plan_fetch(self.fetch_from(fetch, wanted))?;
+        let epoch = Some(planned.marks.leader_epoch);
         if fetch.poses_as_follower {
-            let epoch = planned.marks.leader_epoch;
-            return Some(fetch.refuse(wanted, no_follower(wanted), Some(epoch)));
+            let error = no_follower(wanted);
+            return Err(Refusal { error, epoch });
         }
-        if let Planned::Read(plan) = &planned.read
-            && cold == Cold::LeaveOut
-            && !plan.is_immediate()
-        {
-            return None;
+        let position = &wanted.asked.position;
+        let has_negative_limit = fetch.has_negative_limit || position.max_bytes < 0;
+        if has_negative_limit && position.offset < planned.marks.high_watermark {
+            // Kafka trips over it as well, and only then.
+            let error = ResponseError::UnknownServerError;
+            return Err(Refusal { error, epoch });
         }
-        self.seen.push((place, planned.marks.high_watermark));
-        Some(self.carry_out(fetch, wanted, planned))
+        Ok(planned)
     }
 
     fn carry_out(
@@ -123,7 +155,7 @@ impl Attempt {
         fetch: &Fetch,
         wanted: &Wanted,
         planned: PlannedFetch,
-    ) -> PartitionFetched {
+    ) -> Result<PartitionFetched, StorageError> {
         let mut fetched = PartitionFetched {
             index: wanted.asked.key.index,
             error_code: 0,
@@ -139,18 +171,13 @@ impl Attempt {
             Planned::Diverging { epoch, end_offset } => {
                 fetched.diverging = Some((epoch.0, end_offset.0));
             }
-            Planned::Read(plan) => match plan.read() {
-                Ok(records) => {
-                    self.bytes += records.size_bytes();
-                    fetched.records = records.into_pieces();
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a fetch could not read its records");
-                    return fetch.refuse(wanted, ResponseError::KafkaStorageError, None);
-                }
-            },
+            Planned::Read(plan) => {
+                let records = plan.read()?;
+                self.bytes += records.size_bytes();
+                fetched.records = records.into_pieces();
+            }
         }
-        fetched
+        Ok(fetched)
     }
 
     fn fetch_from(&self, fetch: &Fetch, wanted: &Wanted) -> FetchFrom {
@@ -167,15 +194,9 @@ impl Attempt {
 }
 
 impl Fetch {
-    /// Answers a partition that cannot be read; `epoch` is the leader's, if
-    /// that is known.
-    fn refuse(
-        &self,
-        wanted: &Wanted,
-        error: ResponseError,
-        epoch: Option<LeaderEpoch>,
-    ) -> PartitionFetched {
-        let error = match error {
+    /// Answers a partition that cannot be read.
+    fn refuse(&self, wanted: &Wanted, refusal: Refusal) -> PartitionFetched {
+        let error = match refusal.error {
             ResponseError::KafkaStorageError if self.version <= LAST_WITHOUT_STORAGE_ERROR => {
                 ResponseError::NotLeaderOrFollower
             }
@@ -187,9 +208,29 @@ impl Fetch {
             ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch
         );
         if names_leader && self.version >= FIRST_WITH_LEADER_ADDRESS {
-            failed.current_leader = epoch.map(|epoch| (self.node.config.node_id.0, epoch.0));
+            let leader = self.node.config.node_id.0;
+            failed.current_leader = refusal.epoch.map(|epoch| (leader, epoch.0));
         }
         failed
+    }
+}
+
+impl From<ResponseError> for Refusal {
+    fn from(error: ResponseError) -> Self {
+        Refusal { error, epoch: None }
+    }
+}
+
+impl From<FetchError> for Refusal {
+    fn from(error: FetchError) -> Self {
+        let epoch = match &error {
+            FetchError::Epoch(error) => Some(error.current()),
+            _ => None,
+        };
+        Refusal {
+            error: ApiError::from(error).code,
+            epoch,
+        }
     }
 }
 

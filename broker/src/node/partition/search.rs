@@ -1,6 +1,8 @@
 //! Looking for an offset (ListOffsets, OffsetForLeaderEpoch): planned under the
 //! partition's lock, found outside it.
 
+use std::sync::Arc;
+
 use ottla_core::ids::{LeaderEpoch, Offset};
 
 use super::error::check_epoch;
@@ -27,8 +29,8 @@ pub(crate) enum Search {
 pub(crate) enum Reader {
     /// Reads to the high watermark.
     Consumer,
-    /// Sees everything.
-    Debugging,
+    /// Sees everything: a follower, or a tool that looks at a partition.
+    Replica,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +41,19 @@ pub(crate) struct OffsetQuery {
     pub(crate) current_leader_epoch: LeaderEpoch,
 }
 
+/// How often a search begins anew because a segment it was about to read was
+/// removed meanwhile.
+const SEARCHES_MAX: usize = 8;
+
 /// A search that may still have to read.
 #[derive(Debug)]
 pub(crate) enum OffsetSearch {
     Found(Option<Located>),
-    LookUp(TimestampLookup),
+    LookUp {
+        partition: Arc<Partition>,
+        query: OffsetQuery,
+        lookup: TimestampLookup,
+    },
 }
 
 impl OffsetSearch {
@@ -53,24 +63,42 @@ impl OffsetSearch {
         matches!(self, OffsetSearch::Found(_))
     }
 
-    pub(crate) fn find(self) -> Result<Option<Located>, StorageError> {
-        match self {
-            OffsetSearch::Found(found) => Ok(found),
-            OffsetSearch::LookUp(lookup) => lookup.find(),
+    pub(crate) fn find(self) -> Result<Option<Located>, FetchError> {
+        let (partition, query, mut lookup) = match self {
+            OffsetSearch::Found(found) => return Ok(found),
+            OffsetSearch::LookUp {
+                partition,
+                query,
+                lookup,
+            } => (partition, query, lookup),
+        };
+        for _ in 1..SEARCHES_MAX {
+            match lookup.find() {
+                Err(StorageError::SegmentGone) => {}
+                found => return Ok(found.map_err(ReadError::Storage)?),
+            }
+            match partition.plan_search(query)? {
+                OffsetSearch::Found(found) => return Ok(found),
+                OffsetSearch::LookUp { lookup: again, .. } => lookup = again,
+            }
         }
+        Ok(lookup.find().map_err(ReadError::Storage)?)
     }
 }
 
 impl Partition {
     /// Plans what ListOffsets asks for.
-    pub(crate) fn plan_search(&self, query: OffsetQuery) -> Result<OffsetSearch, FetchError> {
+    pub(crate) fn plan_search(
+        self: &Arc<Self>,
+        query: OffsetQuery,
+    ) -> Result<OffsetSearch, FetchError> {
         let inner = self.inner();
         let open = inner.open.as_ref().map_err(|unavailable| *unavailable)?;
         let marks = open.state.marks();
         check_epoch(query.current_leader_epoch, marks.leader_epoch)?;
         let below = match query.reader {
             Reader::Consumer => marks.high_watermark,
-            Reader::Debugging => marks.log_end,
+            Reader::Replica => marks.log_end,
         };
         let found = |offset, leader_epoch| {
             let found = Located {
@@ -81,7 +109,13 @@ impl Partition {
             OffsetSearch::Found(Some(found))
         };
         let look_up = |lookup: Result<TimestampLookup, StorageError>| {
-            lookup.map(OffsetSearch::LookUp).map_err(ReadError::Storage)
+            lookup
+                .map_err(ReadError::Storage)
+                .map(|lookup| OffsetSearch::LookUp {
+                    partition: Arc::clone(self),
+                    query,
+                    lookup,
+                })
         };
         Ok(match query.search {
             Search::Latest => found(below, marks.leader_epoch),

@@ -9,13 +9,13 @@ use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
 use super::*;
 use crate::storage::{LogConfig, ReadError};
 
-const NOW: Now = Now {
+pub(super) const NOW: Now = Now {
     monotonic_ms: 0,
     wall_ms: 1_700_000_000_000,
 };
-const CLIENT: AppendOrigin = AppendOrigin::Client { zstd_allowed: true };
+pub(super) const CLIENT: AppendOrigin = AppendOrigin::Client { zstd_allowed: true };
 
-fn settings() -> PartitionSettings {
+pub(super) fn settings() -> PartitionSettings {
     PartitionSettings {
         rules: AppendRules::default(),
         log: LogConfig::default(),
