@@ -59,8 +59,9 @@ impl Durability {
             state: Mutex::new(State {
                 written_end,
                 synced_end,
+                // The process that made their files may not have got so far.
+                has_new_files: !dirty.is_empty(),
                 dirty,
-                has_new_files: false,
                 is_queued: false,
                 is_timed: false,
                 is_removed: false,

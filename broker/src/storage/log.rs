@@ -119,8 +119,13 @@ impl Log {
             remembered_at: replay_from,
             offline: None,
         };
-        if is_dirty {
-            log.request_sync();
+        match is_dirty {
+            // Nobody may see what a power cut could take back.
+            true if log.config.flush_messages <= 1 => {
+                storage.syncer().now(&log.durability)?;
+            }
+            true => log.request_sync(),
+            false => {}
         }
         Ok(log)
     }

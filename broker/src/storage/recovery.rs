@@ -157,7 +157,8 @@ impl Recovery<'_> {
         }
         let checked = self.check(&segment, &*file, size, next_base)?;
         recovered.log_end = recovered.log_end.max(checked.end);
-        let is_whole = checked.valid_bytes == size;
+        let is_whole =
+            checked.valid_bytes == size && !self.is_gap(checked.end, next_base.unwrap_or(base));
         if !is_whole {
             self.cut(&*file, &segment.log_path(), size, &checked)?;
         }
@@ -229,7 +230,15 @@ impl Recovery<'_> {
             reached = Some(header.next_offset());
             self.visit(&header);
         }
-        Ok(walk.is_at_end())
+        let reached = reached.unwrap_or(segment.base());
+        Ok(walk.is_at_end() && !self.is_gap(reached, end))
+    }
+
+    /// Whether batches are missing between the end of a segment and the next:
+    /// they never reached the disk, and what did lies behind. Offsets may be
+    /// missing that were compacted, or deleted and then lost.
+    fn is_gap(&self, end: Offset, next: Offset) -> bool {
+        end < next && next > self.marks.log_start && !self.config.is_compacted
     }
 
     /// Walks through a segment: from header to header where it is trusted, over

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ottla_core::ids::Offset;
+
 use super::durability::{Durability, Synced};
 use super::health::Health;
 use super::marks::Marks;
@@ -83,6 +85,11 @@ impl Syncer {
         }
     }
 
+    /// Syncs the log on this thread.
+    pub fn now(&self, log: &Durability) -> Result<Offset, StorageError> {
+        self.shared.sync(log)
+    }
+
     /// Looks again at when the checkpoints want to be saved.
     pub fn wake(&self) {
         self.shared.changed.notify_one();
@@ -139,7 +146,7 @@ impl Shared {
     fn run(&self) {
         loop {
             match self.next() {
-                Step::Sync(log) => self.sync(&log),
+                Step::Sync(log) => log.report(self.sync(&log)),
                 Step::Save => self.save(),
                 Step::SaveAndStop => return self.save(),
                 Step::Stop => return,
@@ -147,7 +154,7 @@ impl Shared {
         }
     }
 
-    fn sync(&self, log: &Durability) {
+    fn sync(&self, log: &Durability) -> Result<Offset, StorageError> {
         let record = |synced: &Synced| {
             self.marks
                 .synced(log.folder(), synced.end, synced.completed_segment);
@@ -156,8 +163,7 @@ impl Shared {
             .health
             .check()
             .and_then(|()| log.sync(&*self.disk, record));
-        let outcome = synced.map_err(|failure| self.health.fail(failure));
-        log.report(outcome);
+        synced.map_err(|failure| self.health.fail(failure))
     }
 
     fn save(&self) {

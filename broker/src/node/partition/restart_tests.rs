@@ -11,6 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::storage::LogConfig;
+use crate::storage::faulty::{FaultyDisk, Loss};
 
 const NOW: Now = Now {
     monotonic_ms: 0,
@@ -204,7 +205,7 @@ fn files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn producers_are_answered_after_a_restart_as_if_there_had_been_none(
@@ -278,4 +279,109 @@ fn a_snapshot_of_batches_that_were_lost_is_never_gone_on_from() {
             .iter()
             .all(|path| !path.ends_with("00000000000000000012.snapshot"))
     );
+}
+
+/// What the partition knows, and what its log alone would tell.
+fn known_and_told(partition: &Partition) -> (Vec<u8>, Vec<u8>) {
+    let inner = partition.inner();
+    let open = inner.open.as_ref().unwrap();
+    let marks = open.state.marks();
+    let mut told = PartitionState::empty_at(Offset(0));
+    let mut from = marks.log_start;
+    while from < marks.log_end {
+        let plan = open.log.plan_read(from, marks.log_end, 1 << 20, true);
+        let bytes = plan.unwrap().read().unwrap().into_bytes();
+        assert!(!bytes.is_empty(), "nothing at {from} of {marks:?}");
+        for batch in batches(&bytes) {
+            let (header, _) = batch.unwrap();
+            told.replay(&header);
+            from = header.next_offset();
+        }
+    }
+    told.finish_recovery(marks.log_start, marks.log_end);
+    told.become_leader(marks.leader_epoch);
+    (open.state.snapshot(), told.snapshot())
+}
+
+fn loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        Just(Loss::Nothing),
+        Just(Loss::Unsynced),
+        any::<u64>().prop_map(|seed| Loss::Torn { seed }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn after_power_cuts_a_partition_knows_what_its_log_tells_and_nothing_else(
+        lives in proptest::collection::vec((1..25usize, any::<bool>(), any::<bool>(), loss()), 1..6),
+    ) {
+        let mut disk = FaultyDisk::new();
+        let mut sequence = Sequence(i32::MAX - 40);
+        for (batches, is_stopped, is_synced, loss) in lives {
+            let storage = disk.storage().unwrap();
+            let partition = open(&storage);
+            let (known, told) = known_and_told(&partition);
+            prop_assert_eq!(known, told);
+            let mut builder = RecordBatchBuilder::new();
+            builder.push(NOW.wall_ms, None, Some(&[7; 90]), &[]).unwrap();
+            for _ in 0..batches {
+                let batch = builder.clone().with_producer(ProducerId(1), ProducerEpoch(0), sequence);
+                // After a loss it is out of order, as it should be.
+                match partition.append(NOW, batch.build(), CLIENT) {
+                    Ok(_) => sequence = sequence.plus(1),
+                    Err(_) => sequence = Sequence(0),
+                }
+            }
+            if is_synced {
+                partition.inner().open.as_ref().unwrap().log.request_sync();
+            }
+            if is_stopped {
+                partition.shut_down();
+                storage.close().unwrap();
+            }
+            disk = disk.after_power_cut_with(loss);
+        }
+        let partition = open(&disk.storage().unwrap());
+        let (known, told) = known_and_told(&partition);
+        prop_assert_eq!(known, told);
+    }
+}
+
+#[test]
+fn what_was_not_synced_is_not_served_again_before_it_is() {
+    let mut settings = settings();
+    settings.log.flush_messages = 1;
+    let disk = FaultyDisk::new();
+    let open = |disk: &Arc<FaultyDisk>| {
+        let (id, index) = (TopicId([1; 16]), PartitionIndex(0));
+        let storage = disk.storage().unwrap();
+        Partition::open(
+            &storage,
+            "topic-0",
+            id,
+            index,
+            LeaderEpoch(3),
+            settings.clone(),
+        )
+    };
+    let partition = open(&disk);
+    disk.faults()
+        .sync_fails
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut builder = RecordBatchBuilder::new();
+    builder.push(NOW.wall_ms, None, None, &[]).unwrap();
+    partition.append(NOW, builder.build(), CLIENT).unwrap();
+    let killed = disk.after_kill();
+    killed
+        .faults()
+        .sync_fails
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(open(&killed).marks(), Err(Unavailable::Offline));
+    let killed = disk.after_kill();
+    assert_eq!(open(&killed).marks().unwrap().high_watermark, Offset(1));
+    let cut = killed.after_power_cut_with(Loss::Unsynced);
+    assert_eq!(open(&cut).marks().unwrap().high_watermark, Offset(1));
 }

@@ -17,7 +17,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::{Disk, DiskFile};
-#[cfg(feature = "faulty-disk")]
 use super::{Storage, StorageError};
 pub use history::History;
 use state::{Change, FileId, State};
@@ -186,7 +185,6 @@ impl FaultyDisk {
     }
 
     /// The storage of a broker that keeps its logs here.
-    #[cfg(feature = "faulty-disk")]
     pub(crate) fn storage(self: &Arc<Self>) -> Result<Arc<Storage>, StorageError> {
         Storage::on(Arc::clone(self) as _, None)
     }
