@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use ottla_core::batch::compression::record_bytes;
-use ottla_core::batch::{batches, records};
-use ottla_core::partition::{AppendOrigin, AppendRules, check_batch};
+use ottla_core::batch::{Codec, batches, records};
+use ottla_core::partition::{AppendOrigin, AppendRules, prepare_batch};
 use ottla_core::time::Now;
 
 /// What a batch may inflate to here.
@@ -14,10 +14,11 @@ fuzz_target!(|bytes: &[u8]| {
     let origin = AppendOrigin::Client { zstd_allowed: true };
     let rules = AppendRules {
         validate_compressed: true,
+        compression: Some(Codec::Lz4.into()),
         ..AppendRules::default()
     };
     let now = Now { monotonic_ms: 0, wall_ms: 0 };
-    drop(check_batch(&rules, now, origin, bytes));
+    drop(prepare_batch(&rules, now, origin, &mut bytes.to_vec()));
     for batch in batches(bytes) {
         let Ok((header, batch)) = batch else { return };
         let Ok(plain) = record_bytes(&header, batch, INFLATED_BYTES_MAX) else {

@@ -2,6 +2,7 @@
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::protocol::StrBytes;
+use ottla_core::batch::compression::CompressionError;
 use ottla_core::config::ConfigError;
 use ottla_core::controller::{
     AlterConfigError, CreatePartitionsError, CreateTopicError, TopicNameError,
@@ -129,17 +130,25 @@ impl From<AppendRefusal> for ApiError {
             | AppendRefusal::ControlBatch
             | AppendRefusal::BaseSequence { .. }
             | AppendRefusal::Records(_)
-            | AppendRefusal::Compression(_)
-            | AppendRefusal::MissingKeys { .. } => ResponseError::InvalidRecord,
-            AppendRefusal::TooLarge { .. } => ResponseError::MessageTooLarge,
+            | AppendRefusal::InvalidRecords {
+                has_timestamp: false,
+                ..
+            } => ResponseError::InvalidRecord,
+            AppendRefusal::InvalidRecords {
+                has_timestamp: true,
+                ..
+            } => ResponseError::InvalidTimestamp,
+            AppendRefusal::TooLarge { .. }
+            | AppendRefusal::Compression(CompressionError::TooLarge { .. }) => {
+                ResponseError::MessageTooLarge
+            }
             AppendRefusal::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
             // Kafka has no code of its own for it either.
-            AppendRefusal::UnknownCodec => ResponseError::UnknownServerError,
+            AppendRefusal::UnknownCodec | AppendRefusal::Compression(_) => {
+                ResponseError::UnknownServerError
+            }
             AppendRefusal::ZstdNotAllowed => ResponseError::UnsupportedCompressionType,
             AppendRefusal::Transactional => ResponseError::InvalidRequest,
-            AppendRefusal::Timestamp { .. } | AppendRefusal::AppendTimeFromClient => {
-                ResponseError::InvalidTimestamp
-            }
             AppendRefusal::ProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
             AppendRefusal::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
         };

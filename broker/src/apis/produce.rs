@@ -7,8 +7,11 @@
 //!   records are committed, which is at once unless every append is synced.
 //!   acks 0 gets no answer; if something was refused the connection is closed,
 //!   because there is no other way to say so.
-//! - A transactional id is ignored as Kafka does; transactional batches are
-//!   refused with INVALID_REQUEST.
+//! - Transactional batches are refused: as Kafka does without a transactional
+//!   id (TRANSACTIONAL_ID_AUTHORIZATION_FAILED, for the whole request), and with
+//!   INVALID_REQUEST otherwise.
+//! - A batch whose length or magic cannot be refuses the whole request, too.
+//!   Every other fault refuses its own partition.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +19,14 @@ use std::time::Duration;
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use ottla_core::controller::{TopicImage, is_internal_topic};
-use ottla_core::partition::{AppendOrigin, AppendRefusal};
+use ottla_core::partition::{AppendOrigin, AppendRefusal, check_for_version, peek_batch};
 use tokio::time::Instant;
 
 use super::errors::ApiError;
 use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, Reply, RequestContext};
 use crate::node::Node;
-use crate::node::partition::{AppendError, Appended, Ticket};
+use crate::node::partition::{AppendError, Appended, Partition, Ticket};
 use crate::wire::produce::{
     ErrorCodeAt, PartitionProduced, ProducePartition, ProduceRequest, ResponseWriter,
     decode_request,
@@ -60,8 +63,28 @@ struct Produced {
     refused: Option<String>,
 }
 
+/// What refuses every partition because of one: a batch whose length or magic
+/// cannot be, or one of a transaction that nobody names.
+fn refusal_of_all(request: &ProduceRequest<'_>) -> Option<ApiError> {
+    let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
+    let mut records = partitions.filter_map(|partition| partition.records.as_deref());
+    records.find_map(|records| match peek_batch(records) {
+        Err(refusal) => Some(refusal.into()),
+        Ok(Some(attributes))
+            if attributes.is_transactional() && request.transactional_id.is_none() =>
+        {
+            Some(ApiError::new(
+                ResponseError::TransactionalIdAuthorizationFailed,
+                "transactional records need a transactional id",
+            ))
+        }
+        Ok(_) => None,
+    })
+}
+
 fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceRequest<'_>) -> Produced {
     let image = node.metadata.image();
+    let refusal_of_all = refusal_of_all(&request);
     let acks_known = (-1..=1).contains(&request.acks);
     let mut response = ResponseWriter::new(context.api_version, request.topics.len());
     let (mut waiting, mut refused) = (Vec::new(), None);
@@ -70,9 +93,9 @@ fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceReques
         response.topic(wanted.topic, wanted.partitions.len());
         for partition in wanted.partitions {
             let index = partition.index;
-            let appended = match &topic {
-                Ok(topic) => append(node, context, topic, acks_known, partition),
-                Err(error) => Err(Failure::from(error.clone())),
+            let appended = match (&refusal_of_all, &topic) {
+                (None, Ok(topic)) => append(node, context, topic, acks_known, partition),
+                (Some(error), _) | (None, Err(error)) => Err(Failure::from(error.clone())),
             };
             let (outcome, ticket) = outcome(index, appended);
             let error_code_at = response.partition(&outcome);
@@ -119,15 +142,23 @@ fn append(
         zstd_allowed: context.api_version >= FIRST_WITH_ZSTD,
     };
     let found = find_partition(node, topic, partition.index)?;
-    check_acks(acks_known)?;
-    check_writable(topic)?;
-    Ok(found.append(context.now, partition.records.unwrap_or_default(), origin)?)
+    let records = partition.records.unwrap_or_default();
+    if !acks_known || is_internal_topic(&topic.name) {
+        // What the version forbids is said first.
+        check_for_version(origin, records).map_err(ApiError::from)?;
+        check_acks(acks_known)?;
+        check_writable(topic)?;
+    }
+    found
+        .append(context.now, records, origin)
+        .map_err(|error| Failure::of(error, &found))
 }
 
 /// Why a partition's records were refused, down to the records if it is known.
 struct Failure {
     error: ApiError,
     record_errors: Vec<(i32, String)>,
+    log_start_offset: i64,
 }
 
 impl From<ApiError> for Failure {
@@ -135,24 +166,46 @@ impl From<ApiError> for Failure {
         Failure {
             error,
             record_errors: Vec::new(),
+            log_start_offset: -1,
         }
     }
 }
 
-impl From<AppendError> for Failure {
-    fn from(error: AppendError) -> Self {
+impl Failure {
+    fn of(error: AppendError, partition: &Partition) -> Failure {
         let record_errors = match &error {
-            AppendError::Refused(AppendRefusal::MissingKeys { record_indexes }) => record_indexes
+            AppendError::Refused(AppendRefusal::InvalidRecords { invalid, .. }) => invalid
                 .iter()
-                .map(|index| (*index, "a compacted topic needs a key".to_owned()))
+                .map(|record| (record.index, record.rule.to_string()))
                 .collect(),
             _ => Vec::new(),
+        };
+        let log_start = match &error {
+            AppendError::Refused(refusal) if tells_log_start(refusal) => partition.marks().ok(),
+            _ => None,
         };
         Failure {
             error: ApiError::from(error),
             record_errors,
+            log_start_offset: log_start.map_or(-1, |marks| marks.log_start.0),
         }
     }
+}
+
+/// Kafka names the log's start with some refusals and not with others.
+fn tells_log_start(refusal: &AppendRefusal) -> bool {
+    !matches!(
+        refusal,
+        AppendRefusal::NoWholeBatch
+            | AppendRefusal::SeveralBatches
+            | AppendRefusal::OldMagic(_)
+            | AppendRefusal::UnknownMagic(_)
+            | AppendRefusal::Length(_)
+            | AppendRefusal::ZstdNotAllowed
+            | AppendRefusal::Checksum
+            | AppendRefusal::TooLarge { .. }
+            | AppendRefusal::LargerThanSegment { .. }
+    )
 }
 
 fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduced, Option<Ticket>) {
@@ -175,7 +228,7 @@ fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduce
                 error_code: failure.error.code(),
                 base_offset: -1,
                 log_append_time_ms: -1,
-                log_start_offset: -1,
+                log_start_offset: failure.log_start_offset,
                 record_errors: failure.record_errors,
                 error_message: Some(failure.error.message),
             };

@@ -1,7 +1,7 @@
 //! One partition: its rules' state and its log, behind one short lock.
 //!
 //! ```text
-//! append: check (no lock) ─► lock ─ decide ─ stamp ─ write ─ replay ─ unlock ─► wake waiters
+//! append: prepare (no lock) ─► lock ─ decide ─ stamp ─ write ─ replay ─ unlock ─► wake waiters
 //! fetch:                     lock ─ plan ─ unlock ─► read outside
 //! ```
 //!
@@ -18,12 +18,10 @@ mod ticket;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
-use ottla_core::batch::header::{stamp_log_append_time, stamp_position};
-use ottla_core::batch::{BatchHeader, TimestampType};
+use ottla_core::batch::header::stamp_position;
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use ottla_core::partition::{
-    AppendDecision, AppendOrigin, AppendRefusal, AppendRules, Marks, PartitionState, ReaderLog,
-    check_batch,
+    AppendDecision, AppendOrigin, Marks, PartitionState, ReaderLog, prepare_batch,
 };
 use ottla_core::time::Now;
 
@@ -188,11 +186,10 @@ impl Partition {
         mut records: impl AsMut<[u8]>,
         origin: AppendOrigin,
     ) -> Result<Appended, AppendError> {
-        let records = records.as_mut();
         let settings = self.settings.load();
-        let mut header = check_batch(&settings.rules, now, origin, records)?;
-        let records = &mut records[..header.size_bytes()];
-        let append_time_ms = stamp_time(&settings.rules, now, &mut header, records)?;
+        let mut prepared = prepare_batch(&settings.rules, now, origin, records.as_mut())?;
+        let (mut header, append_time_ms) = (prepared.header, prepared.append_time_ms);
+        let records = prepared.bytes.as_mut();
 
         let mut inner = self.inner();
         let Inner { open, waiters } = &mut *inner;
@@ -430,22 +427,6 @@ fn remembered(state: &PartitionState) -> Remembered {
         snapshot: state.snapshot(),
         epochs: state.epochs().starts().to_vec(),
     }
-}
-
-/// Makes the append time every record's, if the topic says so. Outside of the
-/// lock: the checksum over the whole batch is written anew.
-fn stamp_time(
-    rules: &AppendRules,
-    now: Now,
-    header: &mut BatchHeader,
-    batch: &mut [u8],
-) -> Result<i64, AppendRefusal> {
-    if rules.timestamp_type == TimestampType::CreateTime {
-        return Ok(-1);
-    }
-    stamp_log_append_time(batch, now.wall_ms);
-    *header = BatchHeader::parse(batch).map_err(|_| AppendRefusal::NoWholeBatch)?;
-    Ok(now.wall_ms)
 }
 
 #[cfg(test)]

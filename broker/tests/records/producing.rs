@@ -3,16 +3,19 @@
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{InitProducerIdRequest, TransactionalId};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::PartitionProduceResponse;
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use ottla::Broker;
-use ottla_core::batch::{Attributes, Codec, RecordBatchBuilder, crc};
+use ottla_core::batch::compression::record_bytes;
+use ottla_core::batch::{Attributes, BatchHeader, Codec, RecordBatchBuilder, crc, records};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
 use uuid::Uuid;
 
 use crate::requests::{
-    batch, fetch, fetch_request, now_ms, only_partition, placed, produce, produce_request,
-    producer_id_request, topic_id,
+    batch, create_topic, fetch, fetch_request, now_ms, only_partition, placed, produce,
+    produce_request, producer_id_request, topic_id, topic_name,
 };
 use crate::socket::Client;
 
@@ -201,9 +204,135 @@ async fn transactions_are_refused_with_a_sentence() {
     let mut builder =
         RecordBatchBuilder::new().with_attributes(Attributes::default().with_transactional());
     builder.push(now_ms(), None, None, &[]).unwrap();
-    let refused = produce(&mut client, "orders", builder.build().freeze());
-    assert_eq!(refused.error_code, ResponseError::InvalidRequest.code());
-    assert!(refused.error_message.unwrap().contains("transactional"));
+    let request = produce_request(9, ("orders", Uuid::nil()), 0, -1, builder.build().freeze());
+    let mut refused = |request: &ProduceRequest| {
+        let answer = client.call(9, request).responses.remove(0);
+        let partition = answer.partition_responses.into_iter().next().unwrap();
+        assert!(partition.error_message.unwrap().contains("transactional"));
+        partition.error_code
+    };
+    assert_eq!(
+        refused(&request),
+        ResponseError::TransactionalIdAuthorizationFailed.code()
+    );
+    let id = TransactionalId(StrBytes::from_static_str("mine"));
+    assert_eq!(
+        refused(&request.with_transactional_id(Some(id))),
+        ResponseError::InvalidRequest.code()
+    );
+}
+
+#[tokio::test]
+async fn records_that_break_a_rule_are_named_one_by_one() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    create_topic(&mut client, "states", &[("cleanup.policy", "compact")]);
+    assert_eq!(produce(&mut client, "states", batch(2)).error_code, 0);
+    let mut builder = RecordBatchBuilder::new();
+    for key in [Some(&b"k"[..]), None, None] {
+        builder.push(now_ms(), key, None, &[]).unwrap();
+    }
+    let named = |refused: PartitionProduceResponse| {
+        let messages = refused.record_errors.iter();
+        assert!(
+            messages
+                .clone()
+                .all(|error| error.batch_index_error_message.is_some())
+        );
+        let indexes: Vec<_> = messages.map(|error| error.batch_index).collect();
+        assert_eq!((refused.base_offset, refused.log_start_offset), (-1, 0));
+        (refused.error_code, indexes)
+    };
+    let invalid_record = ResponseError::InvalidRecord.code();
+    let refused = produce(&mut client, "states", builder.build().freeze());
+    assert_eq!(named(refused), (invalid_record, vec![1, 2]));
+    let mut builder = RecordBatchBuilder::new();
+    for later_ms in [0, 7_200_000, 1] {
+        let timestamp_ms = now_ms() + later_ms;
+        builder.push(timestamp_ms, Some(b"k"), None, &[]).unwrap();
+    }
+    let refused = produce(&mut client, "states", builder.build().freeze());
+    let invalid_timestamp = ResponseError::InvalidTimestamp.code();
+    assert_eq!(named(refused), (invalid_timestamp, vec![1]));
+    assert_eq!(fetch(&mut client, "states", 0).high_watermark, 2);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_one_refuses_its_whole_request() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    let both = |first: Bytes, second: Bytes| {
+        let data = [first, second]
+            .into_iter()
+            .zip(0..)
+            .map(|(records, index)| {
+                PartitionProduceData::default()
+                    .with_index(index)
+                    .with_records(Some(records))
+            });
+        let data = TopicProduceData::default()
+            .with_name(topic_name("orders"))
+            .with_partition_data(data.collect());
+        ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(10_000)
+            .with_topic_data(vec![data])
+    };
+    let mut codes = |second: Bytes| {
+        let request = both(batch(1), second);
+        let partitions = client.call(9, &request).responses.remove(0);
+        let partitions = partitions.partition_responses.into_iter();
+        partitions
+            .map(|answer| answer.error_code)
+            .collect::<Vec<_>>()
+    };
+    let good = batch(1);
+    let mut magic = BytesMut::from(&good[..]);
+    magic[16] = 9;
+    assert_eq!(codes(magic.freeze()), [2, 2]);
+    let mut length = BytesMut::from(&good[..]);
+    length[11] = 3;
+    length[10] = 0;
+    assert_eq!(codes(length.freeze()), [2, 2]);
+    assert_eq!(codes(damaged(&good, 17)), [0, 2], "a fault of its own");
+    assert_eq!(fetch(&mut client, "orders", 0).high_watermark, 1);
+}
+
+#[tokio::test]
+async fn a_topic_that_asks_for_a_codec_stores_everything_in_it() {
+    let broker = broker().await;
+    let mut client = Client::connect(&broker);
+    let codecs = [
+        ("uncompressed", Codec::None),
+        ("gzip", Codec::Gzip),
+        ("snappy", Codec::Snappy),
+        ("lz4", Codec::Lz4),
+        ("zstd", Codec::Zstd),
+    ];
+    for (name, asked) in codecs {
+        create_topic(&mut client, name, &[("compression.type", name)]);
+        for (offset, (_, sent)) in (0..).step_by(2).zip(codecs) {
+            let mut builder = RecordBatchBuilder::new();
+            for value in [&[7; 500][..], &[8; 500]] {
+                builder.push(now_ms(), None, Some(value), &[]).unwrap();
+            }
+            let sent = builder.build_compressed(sent).unwrap().freeze();
+            assert_eq!(produce(&mut client, name, sent).base_offset, offset);
+            let stored = fetch(&mut client, name, offset).records.unwrap();
+            let header = BatchHeader::parse(&stored).unwrap();
+            assert_eq!(header.attributes.codec(), Some(asked));
+            let inflated = record_bytes(&header, &stored, 1 << 20).unwrap();
+            let values = records(&header, &inflated).map(|record| {
+                let record = record.unwrap();
+                (record.offset.0, record.value.unwrap()[0])
+            });
+            assert_eq!(
+                values.collect::<Vec<_>>(),
+                [(offset, 7), (offset + 1, 8)],
+                "{name}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

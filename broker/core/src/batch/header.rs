@@ -224,16 +224,17 @@ pub fn stamp_position(batch: &mut [u8], base_offset: Offset, leader_epoch: Leade
     put(batch, field::LEADER_EPOCH, leader_epoch.0.to_be_bytes());
 }
 
-/// Makes `wall_ms` the timestamp of every record (`LogAppendTime`): sets the
-/// attribute and the max timestamp, and writes the checksum anew.
+/// Says whose clock the records' timestamps come from, and the largest of them;
+/// with `LogAppendTime` that is the timestamp of every one. Writes the checksum
+/// anew.
 ///
 /// # Panics
 /// When `batch` is shorter than a header.
-pub fn stamp_log_append_time(batch: &mut [u8], wall_ms: i64) {
+pub fn stamp_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp_ms: i64) {
     let attributes = Attributes(i16::from_be_bytes(at(batch, field::ATTRIBUTES)))
-        .with_timestamp_type(TimestampType::LogAppendTime);
+        .with_timestamp_type(timestamp_type);
     put(batch, field::ATTRIBUTES, attributes.0.to_be_bytes());
-    put(batch, field::MAX_TIMESTAMP, wall_ms.to_be_bytes());
+    put(batch, field::MAX_TIMESTAMP, max_timestamp_ms.to_be_bytes());
     crc::write_checksum(batch);
 }
 
@@ -291,7 +292,7 @@ mod tests {
     #[test]
     fn the_append_time_is_stamped_with_a_new_checksum() {
         let mut batch = one_record_batch();
-        stamp_log_append_time(&mut batch, 5_000);
+        stamp_timestamps(&mut batch, TimestampType::LogAppendTime, 5_000);
         let header = BatchHeader::parse(&batch).unwrap();
         assert_eq!(
             header.attributes.timestamp_type(),

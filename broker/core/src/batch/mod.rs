@@ -9,6 +9,7 @@ pub mod compression;
 pub mod crc;
 pub mod header;
 pub mod record;
+pub mod skim;
 mod varint;
 mod xerial;
 

@@ -12,6 +12,7 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// One byte.
+    #[inline]
     pub fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.bytes.split_first()?;
         self.bytes = rest;
@@ -19,6 +20,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next `count` bytes.
+    #[inline]
     pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (front, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
@@ -26,13 +28,42 @@ impl<'a> Cursor<'a> {
     }
 
     /// A zigzag varint of 32 bits.
+    #[inline]
     pub fn varint(&mut self) -> Option<i32> {
-        // Most lengths and deltas of a record are one byte.
-        let (&first, rest) = self.bytes.split_first()?;
-        if first < 0x80 {
-            self.bytes = rest;
-            return Some(unzigzag32(u32::from(first)));
+        match self.short() {
+            Some(short) => Some(unzigzag32(short)),
+            None => self.long_varint(),
         }
+    }
+
+    /// A zigzag varint of 64 bits.
+    #[inline]
+    pub fn varlong(&mut self) -> Option<i64> {
+        match self.short() {
+            Some(short) => Some(unzigzag64(u64::from(short))),
+            None => self.long_varlong(),
+        }
+    }
+
+    /// A number of one or two bytes, as nearly every length and delta of a
+    /// record is; nothing is taken where it is longer.
+    #[inline]
+    fn short(&mut self) -> Option<u32> {
+        match *self.bytes {
+            [first @ ..0x80, ref rest @ ..] => {
+                self.bytes = rest;
+                Some(u32::from(first))
+            }
+            [first, second @ ..0x80, ref rest @ ..] => {
+                self.bytes = rest;
+                Some(u32::from(first & 0x7f) | u32::from(second) << 7)
+            }
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn long_varint(&mut self) -> Option<i32> {
         let mut value = 0u32;
         for shift in (0..35).step_by(7) {
             let byte = self.byte()?;
@@ -44,14 +75,14 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// A zigzag varint of 64 bits.
-    pub fn varlong(&mut self) -> Option<i64> {
+    #[cold]
+    fn long_varlong(&mut self) -> Option<i64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Some(((value >> 1) as i64) ^ -((value & 1) as i64));
+                return Some(unzigzag64(value));
             }
         }
         None
@@ -88,6 +119,10 @@ fn zigzag64(value: i64) -> u64 {
 
 fn unzigzag32(value: u32) -> i32 {
     ((value >> 1) as i32) ^ -((value & 1) as i32)
+}
+
+fn unzigzag64(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
 }
 
 fn put_unsigned(out: &mut impl BufMut, mut value: u64) {

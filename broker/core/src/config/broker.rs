@@ -145,7 +145,7 @@ pub static BROKER_CONFIGS: &[ConfigDefinition] = &[
     honoured("broker.id", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("-1")),
     accepted("broker.rack", ConfigKind::Text, None),
     accepted("broker.session.timeout.ms", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("9000")),
-    accepted("compression.gzip.level", ConfigKind::Int { min: -1, max: 9 }, Some("-1")),
+    honoured("compression.gzip.level", ConfigKind::Int { min: -1, max: 9 }, Some("-1")),
     accepted("compression.lz4.level", ConfigKind::Int { min: 1, max: 17 }, Some("9")),
     honoured("compression.type", ConfigKind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Some("producer")),
     accepted("compression.zstd.level", ConfigKind::Int { min: -131_072, max: 22 }, Some("3")),

@@ -40,12 +40,12 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "delete",
         &[("log.cleanup.policy", 1)],
     ),
-    without_effect(definition(
+    definition(
         "compression.gzip.level",
         ConfigKind::Int { min: -1, max: 9 },
         "-1",
         &[("compression.gzip.level", 1)],
-    )),
+    ),
     without_effect(definition(
         "compression.lz4.level",
         ConfigKind::Int { min: 1, max: 17 },
@@ -276,6 +276,8 @@ pub struct TopicConfig {
     pub cleanup_compact: bool,
     /// The codec to store batches in; `None`: as the producer sent them.
     pub compression_type: Option<Codec>,
+    /// How hard gzip tries, 1 to 9; −1: its default.
+    pub compression_gzip_level: i32,
     /// How long tombstones stay readable.
     pub delete_retention_ms: i64,
     /// How long a deleted segment's files stay.
@@ -319,6 +321,7 @@ impl TopicConfig {
             cleanup_delete: list_words(&policy).any(|word| word == "delete"),
             cleanup_compact: list_words(&policy).any(|word| word == "compact"),
             compression_type: compression_type(&text("compression.type")),
+            compression_gzip_level: int("compression.gzip.level"),
             delete_retention_ms: long("delete.retention.ms"),
             file_delete_delay_ms: long("file.delete.delay.ms"),
             flush_messages: long("flush.messages"),

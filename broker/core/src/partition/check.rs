@@ -1,26 +1,21 @@
-//! What can be said about a batch without knowing the partition's state: the
-//! checks of the Produce path that may run before any lock is taken.
+//! What must hold of a batch whatever its records are: its length, checksum,
+//! codec, and what its header claims.
 //!
 //! The order is Kafka's, so that a batch with several faults gets the same
 //! error from both.
 
 use super::refusal::AppendRefusal;
-use crate::batch::compression;
+use crate::batch::compression::Compression;
 use crate::batch::crc::checksum_fits;
 use crate::batch::header::{BATCH_PREFIX_BYTES, BatchHeader, HeaderError, MAGIC};
-use crate::batch::record::{check_record_lengths, records};
-use crate::batch::{BATCH_HEADER_BYTES, Codec, TimestampType};
+use crate::batch::{Attributes, Codec, TimestampType};
 use crate::ids::{Offset, Sequence};
-use crate::time::Now;
 
 /// The overhead of Kafka's oldest record format: no length may be smaller.
 const SMALLEST_LENGTH: i32 = 14;
 
 /// The length and the magic byte lie within these.
 const BYTES_UP_TO_MAGIC: usize = 17;
-
-/// To look inside a compressed batch it is inflated, up to this.
-const INFLATED_BYTES_MAX: usize = 128 << 20;
 
 /// Who appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +44,8 @@ pub struct AppendRules {
     pub timestamp_after_max_ms: i64,
     /// `cleanup.policy` has `compact`: every record needs a key.
     pub compacted: bool,
+    /// `compression.type` and its level; `None` stores what was sent.
+    pub compression: Option<Compression>,
     /// `ottla.validate.compressed`: look inside compressed batches too. Kafka
     /// always does; here it is a choice, because inflating costs far more
     /// than everything else on the path.
@@ -65,41 +62,53 @@ impl Default for AppendRules {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             compacted: false,
+            compression: None,
             validate_compressed: false,
         }
     }
 }
 
-/// Checks the data of one partition in a Produce request. It must hold exactly
-/// one batch; bytes behind it that are not another whole one are ignored, as
-/// Kafka does, and [`BatchHeader::size_bytes`] says where it ends.
-pub fn check_batch(
-    rules: &AppendRules,
-    now: Now,
-    origin: AppendOrigin,
-    bytes: &[u8],
-) -> Result<BatchHeader, AppendRefusal> {
-    let (header, batch) = only_batch(bytes)?;
-    let codec = check_envelope(rules, origin, &header, batch)?;
-    if let AppendOrigin::Client { .. } = origin {
-        check_client_header(&header)?;
-        check_records(rules, codec, &header, batch)?;
-        check_timestamps(rules, now, &header)?;
-    }
-    if batch.len() > rules.segment_bytes {
-        return Err(AppendRefusal::LargerThanSegment {
-            size_bytes: batch.len(),
-            segment_bytes: rules.segment_bytes,
-        });
-    }
-    if header.attributes.is_transactional() {
-        return Err(AppendRefusal::Transactional);
+/// The attributes of the first batch in the data of one partition, if there is a
+/// whole one. Kafka looks at these of every partition before it appends to any:
+/// what is refused here refuses the whole request.
+pub fn peek_batch(bytes: &[u8]) -> Result<Option<Attributes>, AppendRefusal> {
+    let is_whole = whole_batch_bytes(bytes)?.is_some();
+    let attributes = bytes.get(21..).and_then(|rest| rest.first_chunk());
+    let attributes = attributes.map(|bits| Attributes(i16::from_be_bytes(*bits)));
+    Ok(attributes.filter(|_| is_whole))
+}
+
+/// What the request's version demands of the data of one partition. Judged
+/// before anything of the partition is: `prepare_batch` includes it.
+pub fn check_for_version(origin: AppendOrigin, bytes: &[u8]) -> Result<BatchHeader, AppendRefusal> {
+    let header = only_batch(bytes)?;
+    let no_zstd = AppendOrigin::Client {
+        zstd_allowed: false,
+    };
+    if origin == no_zstd && header.attributes.codec() == Some(Codec::Zstd) {
+        return Err(AppendRefusal::ZstdNotAllowed);
     }
     Ok(header)
 }
 
-/// The one batch at the front of `bytes`.
-fn only_batch(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), AppendRefusal> {
+/// Checks everything about the batch at the front of `bytes` but its records.
+/// Bytes behind it that are not another whole one are ignored, as Kafka does,
+/// and [`BatchHeader::size_bytes`] says where it ends.
+pub(super) fn check_batch(
+    rules: &AppendRules,
+    origin: AppendOrigin,
+    bytes: &[u8],
+) -> Result<(BatchHeader, Codec), AppendRefusal> {
+    let header = check_for_version(origin, bytes)?;
+    let codec = check_envelope(rules, &header, &bytes[..header.size_bytes()])?;
+    if let AppendOrigin::Client { .. } = origin {
+        check_client_header(&header)?;
+    }
+    Ok((header, codec))
+}
+
+/// The header of the one batch at the front of `bytes`; all of it is there.
+fn only_batch(bytes: &[u8]) -> Result<BatchHeader, AppendRefusal> {
     let size_bytes = whole_batch_bytes(bytes)?.ok_or(AppendRefusal::NoWholeBatch)?;
     let (batch, rest) = bytes.split_at(size_bytes);
     let magic = batch[BYTES_UP_TO_MAGIC - 1] as i8;
@@ -109,14 +118,13 @@ fn only_batch(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), AppendRefusal> {
     if whole_batch_bytes(rest)?.is_some() {
         return Err(AppendRefusal::SeveralBatches);
     }
-    match BatchHeader::parse(batch) {
-        Ok(header) => Ok((header, batch)),
-        Err(HeaderError::Length(length)) => Err(AppendRefusal::Length(length)),
-        Err(HeaderError::Magic(magic)) => Err(AppendRefusal::UnknownMagic(magic)),
-        Err(HeaderError::Incomplete { have }) => Err(AppendRefusal::Length(
-            (have.saturating_sub(BATCH_PREFIX_BYTES)) as i32,
-        )),
-    }
+    BatchHeader::parse(batch).map_err(|error| match error {
+        HeaderError::Length(length) => AppendRefusal::Length(length),
+        HeaderError::Magic(magic) => AppendRefusal::UnknownMagic(magic),
+        HeaderError::Incomplete { have } => {
+            AppendRefusal::Length(have.saturating_sub(BATCH_PREFIX_BYTES) as i32)
+        }
+    })
 }
 
 /// How many bytes the batch at the front has, if it is there whole. The same
@@ -143,32 +151,29 @@ fn whole_batch_bytes(bytes: &[u8]) -> Result<Option<usize>, AppendRefusal> {
 /// Base offset, size, checksum and codec.
 fn check_envelope(
     rules: &AppendRules,
-    origin: AppendOrigin,
     header: &BatchHeader,
     batch: &[u8],
 ) -> Result<Codec, AppendRefusal> {
-    let codec = header.attributes.codec();
-    if origin
-        == (AppendOrigin::Client {
-            zstd_allowed: false,
-        })
-        && codec == Some(Codec::Zstd)
-    {
-        return Err(AppendRefusal::ZstdNotAllowed);
-    }
     if header.base_offset != Offset(0) {
         return Err(AppendRefusal::BaseOffset(header.base_offset));
     }
-    if batch.len() > rules.max_message_bytes {
-        return Err(AppendRefusal::TooLarge {
-            size_bytes: batch.len(),
-            max_bytes: rules.max_message_bytes,
-        });
-    }
+    check_size(rules, batch.len())?;
     if !checksum_fits(batch) {
         return Err(AppendRefusal::Checksum);
     }
+    let codec = header.attributes.codec();
     codec.ok_or(AppendRefusal::UnknownCodec)
+}
+
+/// `max.message.bytes`, header included.
+pub(super) fn check_size(rules: &AppendRules, size_bytes: usize) -> Result<(), AppendRefusal> {
+    if size_bytes > rules.max_message_bytes {
+        return Err(AppendRefusal::TooLarge {
+            size_bytes,
+            max_bytes: rules.max_message_bytes,
+        });
+    }
+    Ok(())
 }
 
 /// What a producer's header must say.
@@ -189,74 +194,6 @@ fn check_client_header(header: &BatchHeader) -> Result<(), AppendRefusal> {
             producer_id: header.producer_id,
             base_sequence: header.base_sequence,
         });
-    }
-    Ok(())
-}
-
-/// Hops over the records; reads them only where a rule is about them.
-fn check_records(
-    rules: &AppendRules,
-    codec: Codec,
-    header: &BatchHeader,
-    batch: &[u8],
-) -> Result<(), AppendRefusal> {
-    if rules.compacted {
-        let record_bytes = compression::record_bytes(header, batch, INFLATED_BYTES_MAX)?;
-        return check_keys(header, &record_bytes);
-    }
-    if codec == Codec::None {
-        return Ok(check_record_lengths(
-            header.record_count,
-            &batch[BATCH_HEADER_BYTES..],
-        )?);
-    }
-    if rules.validate_compressed {
-        let record_bytes = compression::record_bytes(header, batch, INFLATED_BYTES_MAX)?;
-        for record in records(header, &record_bytes) {
-            record?;
-        }
-    }
-    Ok(())
-}
-
-fn check_keys(header: &BatchHeader, record_bytes: &[u8]) -> Result<(), AppendRefusal> {
-    let mut record_indexes = Vec::new();
-    for (index, record) in (0..).zip(records(header, record_bytes)) {
-        if record?.key.is_none() {
-            record_indexes.push(index);
-        }
-    }
-    if record_indexes.is_empty() {
-        Ok(())
-    } else {
-        Err(AppendRefusal::MissingKeys { record_indexes })
-    }
-}
-
-/// Judges a batch by the first and the largest timestamp its header claims;
-/// Kafka reads every record's.
-fn check_timestamps(
-    rules: &AppendRules,
-    now: Now,
-    header: &BatchHeader,
-) -> Result<(), AppendRefusal> {
-    if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(AppendRefusal::AppendTimeFromClient);
-    }
-    if rules.timestamp_type == TimestampType::LogAppendTime {
-        return Ok(());
-    }
-    let earliest_ms = now.wall_ms.saturating_sub(rules.timestamp_before_max_ms);
-    let latest_ms = now.wall_ms.saturating_add(rules.timestamp_after_max_ms);
-    for timestamp_ms in [header.base_timestamp_ms, header.max_timestamp_ms] {
-        let is_none = timestamp_ms == -1;
-        if !is_none && !(earliest_ms..=latest_ms).contains(&timestamp_ms) {
-            return Err(AppendRefusal::Timestamp {
-                timestamp_ms,
-                earliest_ms,
-                latest_ms,
-            });
-        }
     }
     Ok(())
 }

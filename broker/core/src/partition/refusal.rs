@@ -7,6 +7,45 @@ use crate::batch::compression::CompressionError;
 use crate::batch::record::RecordError;
 use crate::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
 
+/// So many refused records of a batch are named: a hostile batch can hold
+/// millions.
+pub const REPORTED_RECORDS_MAX: usize = 1_000;
+
+/// A record that breaks a rule of its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidRecord {
+    /// Which one, counted from 0 in its batch.
+    pub index: i32,
+    /// What is wrong with it.
+    pub rule: RecordRule,
+}
+
+/// What a topic demands of each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RecordRule {
+    /// A compacted topic keeps the last value per key.
+    #[error("a compacted topic needs a key")]
+    Key,
+    /// `message.timestamp.before.max.ms` and `…after.max.ms`.
+    #[error("timestamp {timestamp_ms} is outside {earliest_ms} to {latest_ms}")]
+    Timestamp {
+        /// The record's.
+        timestamp_ms: i64,
+        /// The earliest the topic allows now.
+        earliest_ms: i64,
+        /// The latest the topic allows now.
+        latest_ms: i64,
+    },
+    /// Only the broker sets the append time.
+    #[error("a producer must not mark its batch LogAppendTime")]
+    TimestampType,
+}
+
+fn first_rule(invalid: &[InvalidRecord]) -> String {
+    let first = invalid.first();
+    first.map_or_else(String::new, |record| record.rule.to_string())
+}
+
 /// Why a batch may not be appended; nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AppendRefusal {
@@ -83,25 +122,19 @@ pub enum AppendRefusal {
     /// The records could not be inflated to check them.
     #[error(transparent)]
     Compression(#[from] CompressionError),
-    /// A compacted topic keeps the last value per key, so each needs one.
-    #[error("{} records have no key, which a compacted topic needs", record_indexes.len())]
-    MissingKeys {
-        /// Which ones, counted from 0 in their batch.
-        record_indexes: Vec<i32>,
+    /// Some records break a rule of their topic.
+    #[error(
+        "{total} records were refused, one of them because {}",
+        first_rule(invalid)
+    )]
+    InvalidRecords {
+        /// Which ones, up to [`REPORTED_RECORDS_MAX`].
+        invalid: Vec<InvalidRecord>,
+        /// How many there are in all.
+        total: usize,
+        /// Whether one of them was refused for its timestamp.
+        has_timestamp: bool,
     },
-    /// Outside `message.timestamp.before.max.ms` or `…after.max.ms`.
-    #[error("timestamp {timestamp_ms} is outside {earliest_ms} to {latest_ms}")]
-    Timestamp {
-        /// The one outside.
-        timestamp_ms: i64,
-        /// The earliest the topic allows now.
-        earliest_ms: i64,
-        /// The latest the topic allows now.
-        latest_ms: i64,
-    },
-    /// Only the broker sets the append time.
-    #[error("a producer must not mark its batch LogAppendTime")]
-    AppendTimeFromClient,
     /// A newer incarnation of the producer has written (KIP-98).
     #[error("producer {producer_id} has epoch {sent}, but epoch {current} has written since")]
     ProducerEpoch {

@@ -10,7 +10,7 @@ use crate::batch::BatchHeader;
 use crate::ids::{LeaderEpoch, Offset};
 use crate::mutants::{self, Mutant};
 
-/// What is to be done with a batch that passed [`super::check_batch`].
+/// What is to be done with a batch that passed [`super::prepare_batch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppendDecision {
     /// Stamp it with this place and write it.

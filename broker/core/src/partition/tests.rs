@@ -6,9 +6,7 @@ use super::*;
 use crate::batch::crc::checksum;
 use crate::batch::header::stamp_position;
 use crate::batch::record::RecordError;
-use crate::batch::{
-    Attributes, BATCH_HEADER_BYTES, BatchHeader, Codec, RecordBatchBuilder, TimestampType,
-};
+use crate::batch::{Attributes, BATCH_HEADER_BYTES, BatchHeader, Codec, RecordBatchBuilder};
 use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 use crate::time::Now;
 
@@ -44,6 +42,15 @@ fn forged(mut batch: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
     let sum = checksum(&batch);
     batch[17..21].copy_from_slice(&sum.to_be_bytes());
     batch
+}
+
+fn check_batch(
+    rules: &AppendRules,
+    now: Now,
+    origin: AppendOrigin,
+    bytes: &[u8],
+) -> Result<BatchHeader, AppendRefusal> {
+    prepare_batch(rules, now, origin, &mut bytes.to_vec()).map(|prepared| prepared.header)
 }
 
 fn check(bytes: &[u8]) -> Result<BatchHeader, AppendRefusal> {
@@ -296,71 +303,6 @@ fn zstandard_is_refused_only_where_the_request_is_too_old_for_it() {
     };
     let refused = check_batch(&AppendRules::default(), NOW, old, &zstd);
     assert_eq!(refused, Err(AppendRefusal::ZstdNotAllowed));
-}
-
-#[test]
-fn timestamps_far_in_the_future_are_refused_unless_the_broker_sets_them() {
-    let mut builder = RecordBatchBuilder::new();
-    builder.push(NOW.wall_ms, None, None, &[]).unwrap();
-    builder
-        .push(NOW.wall_ms + 3_600_001, None, None, &[])
-        .unwrap();
-    let future = builder.build();
-    assert!(matches!(
-        check(&future),
-        Err(AppendRefusal::Timestamp { .. })
-    ));
-    let append_time = AppendRules {
-        timestamp_type: TimestampType::LogAppendTime,
-        ..AppendRules::default()
-    };
-    assert!(check_batch(&append_time, NOW, CLIENT, &future).is_ok());
-    let marked = forged(batch(1), 22, &[0x08]);
-    assert_eq!(check(&marked), Err(AppendRefusal::AppendTimeFromClient));
-    assert_eq!(
-        check_batch(&append_time, NOW, CLIENT, &marked),
-        Err(AppendRefusal::AppendTimeFromClient)
-    );
-}
-
-#[test]
-fn records_of_long_ago_are_refused_only_where_the_topic_says_so() {
-    let mut builder = RecordBatchBuilder::new();
-    builder.push(1_000, None, None, &[]).unwrap();
-    let old = builder.build();
-    assert!(check(&old).is_ok());
-    let rules = AppendRules {
-        timestamp_before_max_ms: 60_000,
-        ..AppendRules::default()
-    };
-    let refused = check_batch(&rules, NOW, CLIENT, &old);
-    assert!(matches!(
-        refused,
-        Err(AppendRefusal::Timestamp {
-            timestamp_ms: 1_000,
-            ..
-        })
-    ));
-}
-
-#[test]
-fn a_compacted_topic_names_every_record_without_a_key() {
-    let rules = AppendRules {
-        compacted: true,
-        ..AppendRules::default()
-    };
-    for codec in [Codec::None, Codec::Gzip] {
-        let mut builder = RecordBatchBuilder::new();
-        for key in [Some(&b"k"[..]), None, Some(b""), None] {
-            builder.push(NOW.wall_ms, key, None, &[]).unwrap();
-        }
-        let keyless = builder.build_compressed(codec).unwrap();
-        let refused = AppendRefusal::MissingKeys {
-            record_indexes: vec![1, 3],
-        };
-        assert_eq!(check_batch(&rules, NOW, CLIENT, &keyless), Err(refused));
-        assert!(check(&keyless).is_ok());
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ottla_core::batch::{RecordBatchBuilder, batches};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
+use ottla_core::partition::AppendRules;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,5 +1,6 @@
 //! What a partition is told by its topic's configuration.
 
+use ottla_core::batch::compression::Compression;
 use ottla_core::config::TopicConfig;
 use ottla_core::partition::AppendRules;
 
@@ -42,8 +43,17 @@ fn append_rules(topic: &TopicConfig, validate_compressed: bool) -> AppendRules {
         timestamp_before_max_ms: topic.timestamp_before_max_ms,
         timestamp_after_max_ms: topic.timestamp_after_max_ms,
         compacted: topic.cleanup_compact,
+        compression: compression(topic),
         validate_compressed,
     }
+}
+
+/// What to store batches in, if not in what they were sent.
+fn compression(topic: &TopicConfig) -> Option<Compression> {
+    let gzip_level = u32::try_from(topic.compression_gzip_level).ok();
+    topic
+        .compression_type
+        .map(|codec| Compression { codec, gzip_level })
 }
 
 fn log_config(topic: &TopicConfig) -> LogConfig {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ottla_core::batch::{RecordBatchBuilder, batches, crc};
+use ottla_core::batch::{BatchHeader, RecordBatchBuilder, TimestampType, batches, crc};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
+use ottla_core::partition::{AppendRefusal, AppendRules};
 
 use super::*;
 use crate::storage::{LogConfig, ReadError};
