@@ -52,6 +52,8 @@ pub enum Api {
     OffsetForLeaderEpoch = 23,
     /// Reads properties.
     DescribeConfigs = 32,
+    /// Replaces properties.
+    AlterConfigs = 33,
     /// Says how large partitions are.
     DescribeLogDirs = 35,
     /// Adds partitions to a topic.
@@ -100,6 +102,7 @@ impl Api {
         Api::InitProducerId,
         Api::OffsetForLeaderEpoch,
         Api::DescribeConfigs,
+        Api::AlterConfigs,
         Api::DescribeLogDirs,
         Api::CreatePartitions,
         Api::DeleteGroups,

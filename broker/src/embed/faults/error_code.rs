@@ -59,6 +59,9 @@ fn kafka_name(code: i16) -> Option<String> {
         return Some("NONE".to_owned());
     }
     let error = ResponseError::try_from_code(code)?;
+    if matches!(error, ResponseError::Unknown(_)) {
+        return None;
+    }
     let mut name = String::new();
     for (place, letter) in format!("{error:?}").chars().enumerate() {
         if place > 0 && letter.is_ascii_uppercase() {

@@ -86,6 +86,7 @@ pub(super) fn of(key: ApiKey) -> &'static dyn Failing {
         ApiKey::CreatePartitions => &topics::CREATE_PARTITIONS,
         ApiKey::DescribeTopicPartitions => &topics::DESCRIBE_TOPIC_PARTITIONS,
         ApiKey::DescribeConfigs => &resources::DESCRIBE_CONFIGS,
+        ApiKey::AlterConfigs => &resources::ALTER_CONFIGS,
         ApiKey::IncrementalAlterConfigs => &resources::INCREMENTAL_ALTER_CONFIGS,
         ApiKey::DescribeCluster => &resources::DESCRIBE_CLUSTER,
         ApiKey::ApiVersions => &resources::API_VERSIONS,

@@ -3,9 +3,10 @@
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse,
-    DescribeConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, InitProducerIdRequest, InitProducerIdResponse, ProducerId,
+    AlterConfigsRequest, AlterConfigsResponse, ApiVersionsRequest, ApiVersionsResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeConfigsRequest,
+    DescribeConfigsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    InitProducerIdRequest, InitProducerIdResponse, ProducerId, alter_configs_response,
 };
 use uuid::Uuid;
 
@@ -42,6 +43,27 @@ pub(super) static DESCRIBE_CONFIGS: Split<DescribeConfigsRequest, DescribeConfig
         merge: |answer, failed| answer.results.extend(failed.results),
         is_answered: always,
     };
+
+pub(super) static ALTER_CONFIGS: Split<AlterConfigsRequest, AlterConfigsResponse> = Split {
+    take: |request, wanted| {
+        let taken = take_if(&mut request.resources, |resource| {
+            is_wanted(wanted, resource.resource_type, &resource.resource_name)
+        });
+        request.clone().with_resources(taken)
+    },
+    is_empty: |request| request.resources.is_empty(),
+    fail: |request, _, code| {
+        let responses = request.resources.into_iter().map(|resource| {
+            alter_configs_response::AlterConfigsResourceResponse::default()
+                .with_error_code(code)
+                .with_resource_type(resource.resource_type)
+                .with_resource_name(resource.resource_name)
+        });
+        AlterConfigsResponse::default().with_responses(responses.collect())
+    },
+    merge: |answer, failed| answer.responses.extend(failed.responses),
+    is_answered: always,
+};
 
 pub(super) static INCREMENTAL_ALTER_CONFIGS: Split<
     IncrementalAlterConfigsRequest,
