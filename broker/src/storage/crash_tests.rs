@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::faulty::FaultyDisk;
+use super::faulty::{FaultyDisk, Loss};
 use super::testing::{append, delete_before, expire, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
@@ -449,4 +449,52 @@ fn a_log_removed_before_its_sync_fails_nobody_and_leaves_no_mark_behind() {
     drop(storage);
     let storage = Storage::open(folder.path()).unwrap();
     assert_eq!(open(&storage).log_end(), Offset(2));
+}
+
+/// Appends under `flush.messages=1` and returns once it is synced.
+fn append_synced(log: &mut Log) {
+    let (tell, told) = mpsc::channel();
+    log.on_synced(Box::new(move |outcome| {
+        // Nobody listens to later ones.
+        let _ = tell.send(outcome);
+    }));
+    append(log, 2, 1_000, 40).unwrap();
+    log.request_sync();
+    while told.recv().unwrap().unwrap() < log.log_end() {}
+}
+
+#[test]
+fn the_names_of_files_that_a_killed_process_made_are_synced_with_the_next_append() {
+    let disk = FaultyDisk::new();
+    let mut log = open(&disk, config());
+    // An empty segment: nothing in it asks for a sync.
+    append(&mut log, 1, 1_000, 10).unwrap();
+    expire(&mut log, i64::MAX, Offset(1));
+    let killed = disk.after_kill();
+    drop(log);
+    let mut log = open(&killed, config());
+    append_synced(&mut log);
+    let end = log.log_end();
+    let after = killed.after_power_cut_with(Loss::Unsynced);
+    drop(log);
+    assert_eq!(open(&after, config()).log_end(), end);
+}
+
+#[test]
+fn records_deleted_and_then_lost_are_not_taken_for_damage_after_the_next_crash() {
+    let disk = FaultyDisk::new();
+    let mut log = open(&disk, config());
+    append_synced(&mut log);
+    append(&mut log, 3, 1_000, 40).unwrap();
+    delete_before(&mut log, Offset(5));
+    let after = disk.after_power_cut_with(Loss::Unsynced);
+    drop(log);
+    let storage = Storage::on(Arc::clone(&after) as _, None).unwrap();
+    let log = Log::open(&storage, "topic-0", config(), Offset(0), &mut |_| {}).unwrap();
+    assert_eq!((log.log_start(), log.log_end()), (Offset(5), Offset(5)));
+    storage.marks().synced("topic-0", Offset(5), true);
+    storage.marks().save().unwrap();
+    let again = after.after_kill();
+    let log = open(&again, config());
+    assert_eq!((log.log_start(), log.log_end()), (Offset(5), Offset(5)));
 }

@@ -47,21 +47,22 @@ pub(super) struct Synced {
 
 impl Durability {
     /// A log that was found written up to `written_end` and is known to be
-    /// synced up to `synced_end`.
+    /// synced up to `synced_end`; its files' names may not be
+    /// (`has_new_files`).
     pub fn new(
         folder: Arc<Folder>,
         written_end: Offset,
         synced_end: Offset,
         dirty: Vec<Arc<Segment>>,
+        has_new_files: bool,
     ) -> Self {
         Durability {
             folder,
             state: Mutex::new(State {
                 written_end,
                 synced_end,
-                // The process that made their files may not have got so far.
-                has_new_files: !dirty.is_empty(),
                 dirty,
+                has_new_files,
                 is_queued: false,
                 is_timed: false,
                 is_removed: false,

@@ -101,7 +101,18 @@ impl Log {
             false => marks.synced,
         };
         let is_dirty = !recovered.dirty.is_empty() && !storage.disk().is_memory();
-        let durability = Durability::new(Arc::clone(&folder), log_end, synced_end, recovered.dirty);
+        // Whoever made the files may have been killed before it synced their
+        // names, and one that was never written to had no reason to.
+        let last = recovered.segments.back();
+        let has_new_files =
+            last.is_some_and(|last| marks.clean_end.is_none() || last.size_bytes() == 0);
+        let durability = Durability::new(
+            Arc::clone(&folder),
+            log_end,
+            synced_end,
+            recovered.dirty,
+            has_new_files,
+        );
         let log = Log {
             storage: Arc::clone(storage),
             folder,

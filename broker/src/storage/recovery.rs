@@ -84,7 +84,7 @@ impl Recovery<'_> {
                 break;
             }
         }
-        if recovered.log_end < self.marks.synced {
+        if self.is_damage(recovered.log_end) {
             return Err(self.corrupt_at(recovered.log_end));
         }
         if recovered.log_end == self.marks.synced {
@@ -309,7 +309,7 @@ impl Recovery<'_> {
         size: u64,
         checked: &Checked,
     ) -> Result<(), StorageError> {
-        if checked.end < self.marks.synced {
+        if self.is_damage(checked.end) {
             return Err(self.corrupt_at(checked.end));
         }
         tracing::warn!(
@@ -345,6 +345,13 @@ impl Recovery<'_> {
 
     fn found(&self, base: Offset, size: u64) -> Segment {
         Segment::found(self.folder, base, self.config.index_interval_bytes, size)
+    }
+
+    /// Whether a log that ends here has lost what was synced. What had been
+    /// deleted before a power cut may be gone without being damage: only its
+    /// offsets count as synced from then on.
+    fn is_damage(&self, log_end: Offset) -> bool {
+        log_end.max(self.marks.log_start) < self.marks.synced
     }
 
     fn corrupt_at(&self, offset: Offset) -> StorageError {
