@@ -70,6 +70,15 @@ impl History {
         next.is_some_and(|change| !matches!(change, Change::Note(_)))
     }
 
+    /// The next change, for people.
+    pub fn next_change(&self) -> String {
+        let next = self.changes.get(self.passed);
+        next.map_or_else(
+            || "the end".to_owned(),
+            |change| self.state.describe(change),
+        )
+    }
+
     /// The disk after the process was killed here.
     pub fn after_kill(&self) -> Arc<FaultyDisk> {
         FaultyDisk::of(self.state.clone(), self.boot)

@@ -144,6 +144,30 @@ impl State {
         self.files.get(&file).map_or(&[], |file| &file.bytes)
     }
 
+    /// A change in words.
+    pub fn describe(&self, change: &Change) -> String {
+        let path = |file: &FileId| {
+            let named = self.names.iter().find(|(_, named)| *named == file);
+            named.map_or("a file without a name", |(path, _)| path)
+        };
+        match change {
+            Change::Write {
+                file,
+                position,
+                bytes,
+            } => {
+                format!(
+                    "write {} bytes at {position} of {}",
+                    bytes.len(),
+                    path(file)
+                )
+            }
+            Change::Truncate { file, size } => format!("cut {} to {size} bytes", path(file)),
+            Change::Sync(file) => format!("sync {}", path(file)),
+            other => format!("{other:?}"),
+        }
+    }
+
     /// Every file's path, in order.
     pub fn paths(&self) -> Vec<String> {
         let files = self.names.iter().filter(|(_, file)| **file != FOLDER);
