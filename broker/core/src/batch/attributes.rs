@@ -118,6 +118,15 @@ impl Attributes {
     pub fn with_control(self) -> Attributes {
         Attributes(self.0 | Self::CONTROL)
     }
+
+    /// The same bits, and the base timestamp is a delete horizon or is none.
+    pub fn with_delete_horizon(self, is_set: bool) -> Attributes {
+        if is_set {
+            Attributes(self.0 | Self::DELETE_HORIZON)
+        } else {
+            Attributes(self.0 & !Self::DELETE_HORIZON)
+        }
+    }
 }
 
 #[cfg(test)]

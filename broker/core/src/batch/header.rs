@@ -212,6 +212,14 @@ impl BatchHeader {
     pub fn has_producer_id(&self) -> bool {
         self.producer_id > ProducerId::NONE
     }
+
+    /// When tombstones and transaction markers in it may go, once a compaction
+    /// has said so (KIP-534). The base timestamp holds it then.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        self.attributes
+            .has_delete_horizon()
+            .then_some(self.base_timestamp_ms)
+    }
 }
 
 /// Gives a batch its place in a log: base offset and leader epoch, neither of

@@ -10,6 +10,7 @@ pub mod crc;
 pub mod header;
 pub mod record;
 pub mod skim;
+pub mod rewrite;
 mod varint;
 mod xerial;
 

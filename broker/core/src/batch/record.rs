@@ -138,6 +138,14 @@ impl<'a> Iterator for Records<'a> {
 }
 
 impl<'a> Records<'a> {
+    /// The next record, and all of its bytes, its length in front.
+    pub fn next_with_bytes(&mut self) -> Option<Result<(Record<'a>, &'a [u8]), RecordError>> {
+        let before = self.cursor.bytes;
+        let record = self.next()?;
+        let length = before.len() - self.cursor.bytes.len();
+        Some(record.map(|record| (record, &before[..length])))
+    }
+
     fn read_record(&mut self) -> Result<Record<'a>, RecordError> {
         let index = self.index;
         let body = next_body(&mut self.cursor, index)?;

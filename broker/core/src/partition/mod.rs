@@ -12,6 +12,7 @@
 //! simulator. Nothing here holds record bytes.
 
 pub mod check;
+pub mod compaction;
 pub mod epochs;
 pub mod log_state;
 mod prepare;
@@ -25,6 +26,7 @@ pub use check::{AppendOrigin, AppendRules, check_for_version, peek_batch};
 pub use epochs::LeaderEpochs;
 pub use log_state::Marks;
 pub use prepare::{BatchBytes, PreparedBatch, prepare_batch};
+pub use producers::LastRecord;
 pub use refusal::{AppendRefusal, DeleteRefusal};
 pub use state::{AppendDecision, PartitionState, ReaderLog};
 

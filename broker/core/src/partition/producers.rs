@@ -36,6 +36,15 @@ pub enum Judgement {
     },
 }
 
+/// What the log must keep of a producer, whatever becomes of its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    /// The last offset of its last batch of records, if one is known.
+    pub data_offset: Option<Offset>,
+    /// Its epoch.
+    pub epoch: ProducerEpoch,
+}
+
 /// The producers of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Producers {
@@ -96,6 +105,19 @@ impl Producers {
             let age_ms = wall_ms.saturating_sub(entry.last_timestamp_ms);
             std::mem::take(&mut entry.active) || age_ms < expiration_ms
         });
+    }
+
+    /// Each producer's last batch: compaction keeps it, so that a retry is
+    /// recognised after a restart too.
+    pub fn last_records(&self) -> BTreeMap<ProducerId, LastRecord> {
+        let last = |entry: &Entry| LastRecord {
+            data_offset: entry.batches().last().map(|batch| batch.last_offset),
+            epoch: entry.epoch,
+        };
+        self.entries
+            .iter()
+            .map(|(producer_id, entry)| (*producer_id, last(entry)))
+            .collect()
     }
 
     /// How many producers are remembered.

@@ -1,13 +1,15 @@
 //! A partition's hard state, and the decision to append.
 
+use std::collections::BTreeMap;
+
 use super::check::AppendOrigin;
 use super::epochs::LeaderEpochs;
 use super::log_state::Marks;
-use super::producers::{Judgement, Producers};
+use super::producers::{Judgement, LastRecord, Producers};
 use super::refusal::{AppendRefusal, DeleteRefusal};
 use super::snapshot::{self, SnapshotError};
 use crate::batch::BatchHeader;
-use crate::ids::{LeaderEpoch, Offset};
+use crate::ids::{LeaderEpoch, Offset, ProducerId};
 use crate::mutants::{self, Mutant};
 
 /// What is to be done with a batch that passed [`super::prepare_batch`].
@@ -184,6 +186,11 @@ impl PartitionState {
             });
         }
         Ok(before.max(self.marks.log_start))
+    }
+
+    /// Each producer's last batch, which compaction keeps.
+    pub fn last_records(&self) -> BTreeMap<ProducerId, LastRecord> {
+        self.producers.last_records()
     }
 
     /// How many idempotent producers are remembered.
