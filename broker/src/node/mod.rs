@@ -1,6 +1,7 @@
 //! One node: its clock, timers, metadata and logs, and what they share.
 
 pub(crate) mod changes;
+mod cleaner;
 pub(crate) mod clock;
 pub(crate) mod coordinators;
 pub(crate) mod fetch_sessions;
@@ -19,6 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use changes::Changes;
+use cleaner::Cleaner;
 use clock::Clock;
 use coordinators::Coordinators;
 use fetch_sessions::FetchSessions;
@@ -61,6 +63,7 @@ pub(crate) struct Node {
     /// What a test wants to fail.
     pub(crate) faults: Faults,
     producer_ids: ProducerIds,
+    cleaner: Cleaner,
     storage: Arc<Storage>,
 }
 

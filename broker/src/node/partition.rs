@@ -8,6 +8,7 @@
 //! Nothing here waits, and the lock is never held across an await. What may be
 //! appended is decided in `ottla_core::partition`; bytes are kept by `storage`.
 
+mod compaction;
 mod delete_records;
 mod error;
 mod retention;

@@ -8,6 +8,7 @@ use ottla_core::ids::{LeaderEpoch, PartitionIndex, TopicId};
 use ottla_core::partition::AppendRules;
 
 use super::changes::Changes;
+use super::cleaner::Cleaner;
 use super::clock::Clock;
 use super::coordinators::Coordinators;
 use super::fetch_sessions::FetchSessions;
@@ -50,6 +51,7 @@ impl Node {
             faults: Faults::default(),
             requests: config.embed.keeps_requests.then(RecentRequests::default),
             producer_ids: ProducerIds::default(),
+            cleaner: Cleaner::default(),
             storage,
             config,
         });
@@ -57,6 +59,7 @@ impl Node {
         remove_strays(&node.storage, &image);
         node.open_partitions(&image);
         node.expire_regularly();
+        node.clean_when_dirty();
         node.load_groups();
         Ok(node)
     }
@@ -112,6 +115,7 @@ impl Node {
     /// Syncs and closes every log, so that the next start has nothing to
     /// check. Blocks on the disk.
     pub(crate) fn close(&self) {
+        self.cleaner.stop();
         self.partitions.close_all();
         self.metadata.close();
         if let Err(error) = self.storage.close() {

@@ -7,6 +7,7 @@
 //! ```text
 //! recovery-point-offset-checkpoint    0 · count · topic partition offset …      synced below
 //! log-start-offset-checkpoint         0 · count · topic partition offset …      not to be read below
+//! cleaner-offset-checkpoint           0 · count · topic partition offset …      compacted below
 //! verified-offset-checkpoint          2 · boot id · count · topic partition offset base position timestamp offset …
 //! clean-shutdown                      1 · count · topic partition end base size timestamp offset …
 //! ```
@@ -23,6 +24,8 @@ use super::{Disk, StorageError};
 pub(super) const SYNCED_FILE: &str = "recovery-point-offset-checkpoint";
 /// Below these offsets nothing may be read.
 pub(super) const LOG_START_FILE: &str = "log-start-offset-checkpoint";
+/// Below these offsets a log was compacted.
+pub(super) const CLEANED_FILE: &str = "cleaner-offset-checkpoint";
 /// Below these offsets a log was written whole, as long as the system runs.
 pub(super) const VERIFIED_FILE: &str = "verified-offset-checkpoint";
 /// How every log ended, written last by an orderly stop.

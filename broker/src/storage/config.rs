@@ -1,8 +1,10 @@
 //! What a log can be told, by Kafka's names and with Kafka's defaults.
 
+use ottla_core::partition::compaction::CompactionPolicy;
+
 /// A topic's settings that its logs obey. `−1` means "no limit" where Kafka
 /// says so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LogConfig {
     /// `segment.bytes`: an append that would make a segment larger rolls first.
     pub segment_bytes: u32,
@@ -16,6 +18,8 @@ pub(crate) struct LogConfig {
     /// Whether `cleanup.policy` has `compact`: then offsets may be missing
     /// between two batches.
     pub is_compacted: bool,
+    /// When and how it is compacted, if it is.
+    pub compaction: CompactionPolicy,
     /// `retention.ms`, or −1.
     pub retention_ms: i64,
     /// `retention.bytes`, or −1.
@@ -40,6 +44,7 @@ impl Default for LogConfig {
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             is_compacted: false,
+            compaction: CompactionPolicy::default(),
             retention_ms: 7 * 24 * 60 * 60 * 1000,
             retention_bytes: -1,
             flush_messages: u64::MAX,

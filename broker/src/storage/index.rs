@@ -124,6 +124,12 @@ impl SegmentIndex {
             || self.times.len() + 1 >= limit / TIME_ENTRY_BYTES
     }
 
+    /// Bytes of the larger file.
+    pub fn file_bytes_max(&self) -> u64 {
+        let offsets = self.offsets.len() * OFFSET_ENTRY_BYTES;
+        offsets.max(self.times.len() * TIME_ENTRY_BYTES) as u64
+    }
+
     /// The `.index` file.
     pub fn offset_file(&self) -> Vec<u8> {
         let mut file = Vec::with_capacity(self.offsets.len() * OFFSET_ENTRY_BYTES);

@@ -37,7 +37,7 @@ pub(crate) struct Log {
     /// Oldest first; the last one is appended to.
     pub(super) segments: VecDeque<Arc<Segment>>,
     pub(super) active: Option<Active>,
-    tail: Option<Box<Tail>>,
+    pub(super) tail: Option<Box<Tail>>,
     pub(super) durability: Arc<Durability>,
     pub(super) log_start: Offset,
     pub(super) log_end: Offset,
@@ -51,6 +51,8 @@ pub(crate) struct Log {
     pub(super) unverified_bytes: u64,
     /// Of which offset there is a snapshot already.
     pub(super) remembered_at: Offset,
+    /// Compacting it again would not help, or destroy what a restart can finish.
+    pub(super) is_cleaning_given_up: bool,
     offline: Option<StorageError>,
 }
 
@@ -128,6 +130,7 @@ impl Log {
             unflushed: 0,
             unverified_bytes: 0,
             remembered_at: replay_from,
+            is_cleaning_given_up: false,
             offline: None,
         };
         match is_dirty {
@@ -168,6 +171,9 @@ impl Log {
     /// Changes the topic's settings; the next append obeys them.
     pub fn set_config(&mut self, config: LogConfig) {
         self.config = config;
+        if self.config.is_compacted {
+            self.storage.dirtier();
+        }
     }
 
     /// Sets, once, who is told after every sync. It runs on the syncing thread
@@ -336,6 +342,9 @@ impl Log {
             last.close();
             self.durability.closed(last);
             self.request_sync();
+            if self.config.is_compacted {
+                self.storage.dirtier();
+            }
         }
         self.durability.created(&segment);
         self.segments.push_back(Arc::clone(&segment));

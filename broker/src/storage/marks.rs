@@ -33,6 +33,9 @@ pub(super) struct Marks {
 struct State {
     synced: Offsets,
     log_starts: Offsets,
+    cleaned: Offsets,
+    /// Whether `cleaned` differs from its file.
+    is_cleaned_unsaved: bool,
     verified: VerifiedMarks,
     /// From the last orderly stop, until the log is opened.
     ended: CleanEnds,
@@ -50,6 +53,8 @@ pub(super) struct LogMarks {
     pub verified: Option<Verified>,
     /// Nothing below may be read.
     pub log_start: Offset,
+    /// Where compaction ended, if it has been there: offsets may be missing.
+    pub cleaned: Option<Offset>,
     /// How the log was stopped, if it was in order.
     pub clean_end: Option<CleanEnd>,
 }
@@ -80,6 +85,9 @@ impl Marks {
             let offsets = checkpoint::decode_offsets(&text);
             state.log_starts = decoded(checkpoint::LOG_START_FILE, offsets);
         }
+        if let Some(text) = checkpoint::read(&**disk, checkpoint::CLEANED_FILE)? {
+            state.cleaned = decoded(checkpoint::CLEANED_FILE, checkpoint::decode_offsets(&text));
+        }
         if let (Some(boot_id), Some(text)) = (
             boot_id.as_deref(),
             checkpoint::read(&**disk, checkpoint::VERIFIED_FILE)?,
@@ -108,6 +116,7 @@ impl Marks {
             synced: at(&state.synced),
             verified: state.verified.get(folder).copied(),
             log_start: at(&state.log_starts),
+            cleaned: state.cleaned.get(folder).copied(),
             clean_end: state.ended.get(folder).copied(),
         }
     }
@@ -159,6 +168,46 @@ impl Marks {
         checkpoint::replace(&*self.disk, checkpoint::VERIFIED_FILE, &text, false)
     }
 
+    /// Where the last cleaning of a log ended, if there was one.
+    pub fn cleaned_end(&self, folder: &str) -> Option<Offset> {
+        self.state().cleaned.get(folder).copied()
+    }
+
+    /// A log was cleaned up to `offset`.
+    pub fn cleaned(&self, folder: &str, offset: Offset) {
+        let mut state = self.state();
+        state.cleaned.insert(folder.to_owned(), offset);
+        state.is_cleaned_unsaved = true;
+    }
+
+    /// A log that begins at `log_start` is about to be cleaned: whatever happens,
+    /// it is known that offsets may be missing.
+    pub fn cleaning(&self, folder: &str, log_start: Offset) {
+        let mut state = self.state();
+        if !state.cleaned.contains_key(folder) {
+            state.cleaned.insert(folder.to_owned(), log_start);
+            state.is_cleaned_unsaved = true;
+        }
+    }
+
+    /// The segments of a log that begin before `offset` are about to be written
+    /// again: a mark that tells of bytes in one of them is not true any more.
+    pub fn rewriting(&self, folder: &str, offset: Offset) -> Result<(), StorageError> {
+        let mark = self.state().verified.get(folder).copied();
+        match (&self.boot_id, mark) {
+            (Some(boot_id), Some(mark)) if mark.base < offset => {
+                let _alone = self.saving();
+                let text = {
+                    let mut state = self.state();
+                    state.verified.remove(folder);
+                    checkpoint::encode_verified(boot_id, &state.verified)
+                };
+                checkpoint::replace(&*self.disk, checkpoint::VERIFIED_FILE, &text, false)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The log ends in order, like this.
     pub fn ending(&self, folder: &str, end: CleanEnd) {
         self.state().ending.insert(folder.to_owned(), end);
@@ -168,7 +217,10 @@ impl Marks {
     /// know it: it must be saved before another log takes the folder.
     pub fn forget(&self, folder: &str) -> bool {
         let mut state = self.state();
+        let was_cleaned = state.cleaned.remove(folder).is_some();
+        state.is_cleaned_unsaved |= was_cleaned;
         let known = [
+            was_cleaned,
             state.synced.remove(folder).is_some(),
             state.log_starts.remove(folder).is_some(),
             state.verified.remove(folder).is_some(),
@@ -207,11 +259,18 @@ impl Marks {
         self.write_log_starts()
     }
 
+    /// Saves how far logs were cleaned.
+    pub fn save_cleaned(&self) -> Result<(), StorageError> {
+        let _alone = self.saving();
+        self.write_cleaned()
+    }
+
     fn save_alone(&self, _alone: &MutexGuard<'_, ()>) -> Result<(), StorageError> {
         self.state().save_at = None;
         // The start first: a synced mark needs nothing from it, but a log whose
         // start went back would show deleted records again.
-        let saved = self.write_log_starts().and_then(|()| {
+        let saved = self.write_log_starts().and_then(|()| self.write_cleaned());
+        let saved = saved.and_then(|()| {
             let synced = checkpoint::encode_offsets(&self.state().synced);
             checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
         });
@@ -219,6 +278,19 @@ impl Marks {
             self.state().save_within(SAVE_AGAIN_WITHIN);
         }
         saved
+    }
+
+    fn write_cleaned(&self) -> Result<(), StorageError> {
+        let cleaned = {
+            let mut state = self.state();
+            if !std::mem::take(&mut state.is_cleaned_unsaved) {
+                return Ok(());
+            }
+            checkpoint::encode_offsets(&state.cleaned)
+        };
+        let written = checkpoint::replace(&*self.disk, checkpoint::CLEANED_FILE, &cleaned, true);
+        self.state().is_cleaned_unsaved |= written.is_err();
+        written
     }
 
     fn write_log_starts(&self) -> Result<(), StorageError> {

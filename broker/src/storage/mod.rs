@@ -14,6 +14,7 @@
 mod checkpoint;
 mod chores;
 mod chunks;
+mod cleaner;
 mod config;
 mod durability;
 mod error;
@@ -65,6 +66,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use cleaner::{CleanError, LogView, Replacement};
 pub(crate) use config::LogConfig;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;

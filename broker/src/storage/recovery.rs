@@ -26,7 +26,7 @@ use super::index::SegmentIndex;
 use super::marks::LogMarks;
 use super::scan::BatchScan;
 use super::segment::{DELETED, HOP_BYTES, Segment};
-use super::{DiskFile, LogConfig, StorageError, snapshots};
+use super::{DiskFile, LogConfig, StorageError, cleaner, snapshots};
 
 /// How much is read at once to check every byte.
 const CHECK_BYTES: usize = 1 << 20;
@@ -68,6 +68,7 @@ struct Found {
 impl Recovery<'_> {
     /// Opens what is there, and repairs what may be repaired.
     pub fn run(mut self) -> Result<Recovered, StorageError> {
+        cleaner::finish_swaps(self.folder)?;
         let found = self.clear_leftovers()?;
         let bases = &found.bases;
         let mut recovered = Recovered::default();
@@ -238,7 +239,15 @@ impl Recovery<'_> {
     /// they never reached the disk, and what did lies behind. Offsets may be
     /// missing that were compacted, or deleted and then lost.
     fn is_gap(&self, end: Offset, next: Offset) -> bool {
-        end < next && next > self.marks.log_start && !self.config.is_compacted
+        end < next && next > self.marks.log_start && !self.may_be_compacted(next)
+    }
+
+    /// Whether compaction may have removed what lay before `offset`, now or when
+    /// the topic's settings were others. It touches only what is synced.
+    fn may_be_compacted(&self, offset: Offset) -> bool {
+        let cleaned = self.marks.cleaned;
+        self.config.is_compacted
+            || cleaned.is_some_and(|cleaned| offset <= cleaned.max(self.marks.synced))
     }
 
     /// Walks through a segment: from header to header where it is trusted, over
@@ -256,7 +265,7 @@ impl Recovery<'_> {
             let is_checked = header.base_offset >= self.marks.trusted();
             // No checksum covers the offset. Where no compaction has been, the
             // only right one is the next.
-            let may_skip = !is_checked || self.config.is_compacted;
+            let may_skip = !is_checked || self.may_be_compacted(header.base_offset);
             let follows =
                 header.base_offset == checked.end || (header.base_offset > checked.end && may_skip);
             if !follows || (is_checked && !walk.checksum_fits(&header)?) {

@@ -240,7 +240,7 @@ impl Expiry {
 }
 
 /// Leaves the files to reads that were planned before.
-fn unlink_later(storage: &Storage, segment: Arc<Segment>, delay_ms: u64) {
+pub(super) fn unlink_later(storage: &Storage, segment: Arc<Segment>, delay_ms: u64) {
     if segment.is_memory() {
         // A reader has a share in the bytes already, or finds the segment gone.
         return segment.unlink();

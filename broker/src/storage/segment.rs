@@ -58,6 +58,17 @@ struct State {
     appended_ms: Option<i64>,
 }
 
+/// What a segment is made of that was written at once.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub file: Arc<dyn DiskFile>,
+    pub size_bytes: u64,
+    /// Complete.
+    pub index: SegmentIndex,
+    /// When the newest of it was written, should no record tell.
+    pub newest_ms: i64,
+}
+
 impl Segment {
     /// Makes an empty segment and its file.
     pub fn create(
@@ -96,6 +107,24 @@ impl Segment {
                 appended_ms: None,
             }),
         }
+    }
+
+    /// A closed segment that was written whole, with its file open; its index
+    /// files are not there yet.
+    pub fn replacing(
+        folder: &Arc<Folder>,
+        base: Offset,
+        index_interval_bytes: u32,
+        content: Content,
+    ) -> Segment {
+        let segment = Segment::found(folder, base, index_interval_bytes, content.size_bytes);
+        let mut state = segment.state();
+        state.file = Some(content.file);
+        state.index = Some(content.index);
+        state.appended_ms = Some(content.newest_ms);
+        state.is_closed = true;
+        drop(state);
+        segment
     }
 
     /// The offset in the file's name: no batch in it begins before.
@@ -176,6 +205,18 @@ impl Segment {
         let mut state = self.state();
         state.is_closed = true;
         state.is_index_saved = true;
+    }
+
+    /// Whether nobody will write to its files any more: it is closed, and its
+    /// index is saved, if it is on a disk at all.
+    pub fn is_settled(&self) -> bool {
+        let state = self.state();
+        state.is_closed && (state.is_index_saved || self.is_memory())
+    }
+
+    /// Bytes of the larger index file.
+    pub fn index_bytes(&self) -> Result<u64, StorageError> {
+        self.with_index(SegmentIndex::file_bytes_max)
     }
 
     /// Whether its index files may not grow any more.

@@ -1,8 +1,9 @@
 //! Everything the logs of one broker share: the disk, and what happens on it.
 
+use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::chores::Chores;
@@ -16,6 +17,16 @@ use super::removal::Removal;
 use super::sync::Syncer;
 use super::{Disk, DiskSpace, StorageError};
 
+/// See [`Storage::on_dirtier`].
+#[derive(Default)]
+struct OnDirtier(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl fmt::Debug for OnDirtier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDirtier")
+    }
+}
+
 /// One data directory, or the memory that stands for one.
 #[derive(Debug)]
 pub(crate) struct Storage {
@@ -27,6 +38,8 @@ pub(crate) struct Storage {
     /// Bytes in the tails of all logs.
     tail_bytes: AtomicU64,
     removal: Arc<Removal>,
+    /// Told when a compacted log may have become dirtier.
+    on_dirtier: OnDirtier,
     /// Dropped last: until then the directory is ours.
     _lock: Option<FolderLock>,
 }
@@ -60,6 +73,7 @@ impl Storage {
             chores: Chores::default(),
             tail_bytes: AtomicU64::new(0),
             removal: Removal::new(&disk, &marks),
+            on_dirtier: OnDirtier::default(),
             disk,
             health,
             marks,
@@ -116,6 +130,19 @@ impl Storage {
     pub(super) fn folder(&self, name: &str) -> Result<Arc<Folder>, StorageError> {
         self.removal.settle(name)?;
         Ok(Folder::new(&self.disk, name))
+    }
+
+    /// Sets, once, who is told when a segment of a compacted log was closed, or
+    /// a log is compacted from now on. It runs under the log's lock.
+    pub fn on_dirtier(&self, tell: Box<dyn Fn() + Send + Sync>) {
+        // A second owner would be a mistake of this program; the first stays.
+        let _ = self.on_dirtier.0.set(tell);
+    }
+
+    pub(super) fn dirtier(&self) {
+        if let Some(tell) = self.on_dirtier.0.get() {
+            tell();
+        }
     }
 
     pub(super) fn disk(&self) -> &Arc<dyn Disk> {

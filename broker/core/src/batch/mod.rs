@@ -9,8 +9,8 @@ pub mod compression;
 pub mod crc;
 pub mod header;
 pub mod record;
-pub mod skim;
 pub mod rewrite;
+pub mod skim;
 mod varint;
 mod xerial;
 

@@ -296,6 +296,12 @@ pub struct TopicConfig {
     pub timestamp_before_max_ms: i64,
     /// Whose clock timestamps come from.
     pub timestamp_type: TimestampType,
+    /// A segment with an older record is compacted whatever the ratio.
+    pub max_compaction_lag_ms: i64,
+    /// How much of a log must be dirty before it is compacted, from 0 to 1.
+    pub min_cleanable_dirty_ratio: f64,
+    /// How long a record stays whatever comes after it.
+    pub min_compaction_lag_ms: i64,
     /// acks=all needs so many in-sync replicas.
     pub min_insync_replicas: i32,
     /// A partition keeps at least so many bytes; −1: no limit.
@@ -334,6 +340,9 @@ impl TopicConfig {
                 "LogAppendTime" => TimestampType::LogAppendTime,
                 _ => TimestampType::CreateTime,
             },
+            max_compaction_lag_ms: long("max.compaction.lag.ms"),
+            min_cleanable_dirty_ratio: parse::<f64>(&text("min.cleanable.dirty.ratio")),
+            min_compaction_lag_ms: long("min.compaction.lag.ms"),
             min_insync_replicas: int("min.insync.replicas"),
             retention_bytes: long("retention.bytes"),
             retention_ms: long("retention.ms"),

@@ -3,11 +3,12 @@
 use ottla_core::batch::compression::Compression;
 use ottla_core::config::TopicConfig;
 use ottla_core::partition::AppendRules;
+use ottla_core::partition::compaction::CompactionPolicy;
 
 use crate::storage::LogConfig;
 
 /// What a partition is told by its topic's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PartitionSettings {
     pub(crate) rules: AppendRules,
     pub(crate) log: LogConfig,
@@ -60,7 +61,11 @@ fn log_config(topic: &TopicConfig) -> LogConfig {
     let deletes = topic.cleanup_delete;
     LogConfig {
         segment_bytes: u32::try_from(topic.segment_bytes).unwrap_or(0),
-        segment_ms: topic.segment_ms,
+        // What must be compacted by then must lie in a closed segment by then.
+        segment_ms: match topic.cleanup_compact {
+            true => topic.segment_ms.min(topic.max_compaction_lag_ms),
+            false => topic.segment_ms,
+        },
         segment_index_bytes: u32::try_from(topic.segment_index_bytes).unwrap_or(0),
         index_interval_bytes: u32::try_from(topic.index_interval_bytes).unwrap_or(0),
         retention_ms: if deletes { topic.retention_ms } else { -1 },
@@ -69,6 +74,12 @@ fn log_config(topic: &TopicConfig) -> LogConfig {
         flush_ms: u64::try_from(topic.flush_ms).unwrap_or(0),
         file_delete_delay_ms: u64::try_from(topic.file_delete_delay_ms).unwrap_or(0),
         is_compacted: topic.cleanup_compact,
+        compaction: CompactionPolicy {
+            min_dirty_ratio: topic.min_cleanable_dirty_ratio,
+            min_lag_ms: topic.min_compaction_lag_ms,
+            max_lag_ms: topic.max_compaction_lag_ms,
+            delete_retention_ms: topic.delete_retention_ms,
+        },
         ..LogConfig::default()
     }
 }
