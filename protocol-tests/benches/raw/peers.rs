@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::process::Running;
-use super::{driver, frames};
+use super::process::{self, Running};
+use super::rivals::Rival;
+use super::{driver, files, frames};
 
 /// Where the broker keeps its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +31,14 @@ pub enum Peer {
     Sink,
     /// Sends back a short answer to each frame.
     Echo,
+    /// Answers every frame with a stretch of a file, by sendfile.
+    SendFile,
+    /// The same by pread and write.
+    CopyFile,
     /// Ottla, embedded.
     Broker(Storage),
+    /// A broker by others.
+    Rival(Rival),
 }
 
 impl fmt::Display for Storage {
@@ -47,10 +55,16 @@ impl fmt::Display for Peer {
         match self {
             Peer::Sink => f.write_str("raw sink"),
             Peer::Echo => f.write_str("tcp echo"),
+            Peer::SendFile => f.write_str("sendfile"),
+            Peer::CopyFile => f.write_str("pread and write"),
             Peer::Broker(storage) => write!(f, "ottla, {storage}"),
+            Peer::Rival(rival) => write!(f, "{rival}"),
         }
     }
 }
+
+/// How many threads the embedded broker serves with, if not as many as usual.
+const WORKER_THREADS: &str = "OTTLA_WORKER_THREADS";
 
 /// As long as the answer to a Produce of one partition.
 const ACKNOWLEDGEMENT_BYTES: usize = 56;
@@ -61,22 +75,54 @@ const CRC_COVERS_FROM: usize = 21;
 const SEGMENT_BYTES: u64 = 1 << 30;
 
 impl Peer {
-    /// Starts it and, for the broker, makes the topic.
-    pub fn start(self) -> Running {
-        let folder = tempfile::tempdir_in(scratch()).unwrap();
+    /// Starts it and, for a broker, makes the topic.
+    pub fn start(self) -> Peering {
+        self.start_on(None)
+    }
+
+    /// The same, on one processor alone. A rival that runs already stays where
+    /// it is.
+    pub fn start_on(self, processor: Option<usize>) -> Peering {
         let role = match self {
             Peer::Sink => "sink",
             Peer::Echo => "echo",
+            Peer::SendFile => "sendfile",
+            Peer::CopyFile => "copyfile",
             Peer::Broker(Storage::Memory) => "memory",
             Peer::Broker(Storage::Disk) => "disk",
+            Peer::Rival(rival) => return Peering::Shared(rival.with_a_new_topic()),
         };
+        let folder = tempfile::tempdir_in(scratch()).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg(format!("--role={role}")).arg(folder.path());
+        command.args(processor.map(|processor| processor.to_string()));
         let running = spawn(command, folder);
         if let Peer::Broker(_) = self {
             driver::ask(running.address(), &frames::create_topic());
         }
-        running
+        Peering::Own(running)
+    }
+
+    /// Whether what it was sent can be asked for.
+    pub fn is_broker(self) -> bool {
+        matches!(self, Peer::Broker(_) | Peer::Rival(_))
+    }
+}
+
+/// A peer of one round, or one that lives through all of them.
+pub enum Peering {
+    Own(Running),
+    Shared(Arc<Running>),
+}
+
+impl Deref for Peering {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        match self {
+            Peering::Own(running) => running,
+            Peering::Shared(running) => running,
+        }
     }
 }
 
@@ -130,9 +176,14 @@ pub fn start_to_first_acknowledgement(ottla: &Path, storage: Storage) -> f64 {
 /// The other roles this program plays, in a process of its own.
 pub fn play(role: &str, arguments: &[String]) {
     let folder = Path::new(&arguments[0]);
+    if let Some(processor) = arguments.get(1) {
+        process::stay_on(processor.parse().unwrap());
+    }
     match role {
         "sink" => listen(|stream, next| sink(stream, folder, next)),
         "echo" => listen(|stream, _| echo(stream)),
+        "sendfile" => files::serve(folder, files::send_file),
+        "copyfile" => files::serve(folder, files::copy_file),
         "memory" => broker(ottla::Broker::builder()),
         "disk" => broker(ottla::Broker::builder().data_dir(folder)),
         other => panic!("there is no role '{other}'"),
@@ -140,6 +191,11 @@ pub fn play(role: &str, arguments: &[String]) {
 }
 
 fn broker(builder: ottla::BrokerBuilder) {
+    let threads = std::env::var(WORKER_THREADS).ok();
+    let builder = match threads {
+        Some(threads) => builder.worker_threads(threads.parse().unwrap()),
+        None => builder,
+    };
     let broker = builder.start_blocking().unwrap();
     println!("{}", broker.address());
     loop {
@@ -148,7 +204,7 @@ fn broker(builder: ottla::BrokerBuilder) {
 }
 
 /// Announces a port and gives each connection a thread and a number.
-fn listen(serve: impl Fn(TcpStream, &AtomicU64) + Send + Sync) {
+pub fn listen(serve: impl Fn(TcpStream, &AtomicU64) + Send + Sync) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());
     let (serve, files) = (Arc::new(serve), AtomicU64::new(0));
@@ -209,7 +265,7 @@ fn acknowledge(stream: &mut TcpStream) {
     stream.write_all(&answer).unwrap();
 }
 
-fn read_frame(stream: &mut TcpStream, frame: &mut Vec<u8>) -> bool {
+pub fn read_frame(stream: &mut TcpStream, frame: &mut Vec<u8>) -> bool {
     let mut length = [0; 4];
     if stream.read_exact(&mut length).is_err() {
         return false;
@@ -218,7 +274,7 @@ fn read_frame(stream: &mut TcpStream, frame: &mut Vec<u8>) -> bool {
     stream.read_exact(frame).is_ok()
 }
 
-fn spawn(mut command: Command, folder: tempfile::TempDir) -> Running {
+pub fn spawn(mut command: Command, folder: tempfile::TempDir) -> Running {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap())

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 use std::process::Child;
+use std::sync::Mutex;
 
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// Clock ticks a second in `/proc/PID/stat`; the same on every Linux.
@@ -10,7 +13,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A peer process with the folder it may write to. Both go when it is dropped.
 pub struct Running {
-    child: Child,
+    child: Mutex<Child>,
+    process_id: u32,
     address: SocketAddr,
     _folder: TempDir,
 }
@@ -26,7 +30,8 @@ pub struct Memory {
 impl Running {
     pub fn new(child: Child, address: SocketAddr, folder: TempDir) -> Running {
         Running {
-            child,
+            process_id: child.id(),
+            child: Mutex::new(child),
             address,
             _folder: folder,
         }
@@ -37,12 +42,19 @@ impl Running {
     }
 
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process_id
+    }
+
+    /// Ends it, if it runs.
+    pub fn stop(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().ok();
+        child.wait().ok();
     }
 
     /// Processor time taken so far, user and system.
     pub fn cpu_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id)).unwrap();
         // Behind the name, which may hold anything: the 12th and 13th field.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
@@ -55,10 +67,37 @@ impl Running {
     }
 }
 
+/// Seconds of processor time, to the nanosecond, of the threads it has now.
+pub fn exact_cpu_seconds(process_id: u32) -> f64 {
+    let tasks = std::fs::read_dir(format!("/proc/{process_id}/task")).unwrap();
+    let nanoseconds = tasks.map(|task| {
+        let path = task.unwrap().path().join("schedstat");
+        let spent = std::fs::read_to_string(path).unwrap_or_default();
+        let first = spent.split_whitespace().next().map(str::to_owned);
+        first.map_or(0.0, |spent| spent.parse::<f64>().unwrap())
+    });
+    nanoseconds.sum::<f64>() / 1e9
+}
+
+/// Keeps this thread, and those it starts, on one processor.
+pub fn stay_on(processor: usize) {
+    let mut only = CpuSet::new();
+    only.set(processor).unwrap();
+    sched_setaffinity(Pid::from_raw(0), &only).unwrap();
+}
+
+/// Lets this thread run anywhere again.
+pub fn run_anywhere() {
+    let mut all = CpuSet::new();
+    for processor in 0..CpuSet::count() {
+        all.set(processor).unwrap();
+    }
+    sched_setaffinity(Pid::from_raw(0), &all).unwrap();
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.stop();
     }
 }
 

@@ -42,6 +42,12 @@ impl Table {
         }
     }
 
+    /// The median of a row, if it was measured.
+    pub fn median(&self, row: &str) -> Option<f64> {
+        let (_, values) = self.rows.iter().find(|(name, _)| name == row)?;
+        Some(Figure::of(values).percentile(50.0))
+    }
+
     pub fn print(&self) {
         println!(
             "\n## {}\n\n| | median | min | max |\n|---|---|---|---|",
@@ -51,6 +57,47 @@ impl Table {
             let figure = Figure::of(values);
             let [median, min, max] = [50.0, 0.0, 100.0].map(|percent| figure.percentile(percent));
             println!("| {name} | {median:.2} | {min:.2} | {max:.2} |");
+        }
+    }
+}
+
+/// What was promised, and whether it was kept.
+#[derive(Default)]
+pub struct Verdicts(Vec<(String, String, bool)>);
+
+impl Verdicts {
+    /// At least so much, by the median of a row.
+    pub fn at_least(&mut self, what: &str, bound: f64, table: &Table, row: &str) {
+        self.judge(what, &format!("≥ {bound}"), table.median(row), |value| {
+            value >= bound
+        });
+    }
+
+    /// At most so much, by the median of a row.
+    pub fn at_most(&mut self, what: &str, bound: f64, table: &Table, row: &str) {
+        self.judge(what, &format!("≤ {bound}"), table.median(row), |value| {
+            value <= bound
+        });
+    }
+
+    fn judge(
+        &mut self,
+        what: &str,
+        bound: &str,
+        measured: Option<f64>,
+        holds: impl FnOnce(f64) -> bool,
+    ) {
+        if let Some(value) = measured {
+            let expected = format!("{what}: {bound}");
+            self.0.push((expected, format!("{value:.2}"), holds(value)));
+        }
+    }
+
+    pub fn print(&self) {
+        println!("\n## expected and measured\n\n| | median | |\n|---|---|---|");
+        for (expected, measured, holds) in &self.0 {
+            let verdict = if *holds { "holds" } else { "**missed**" };
+            println!("| {expected} | {measured} | {verdict} |");
         }
     }
 }
