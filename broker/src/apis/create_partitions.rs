@@ -42,7 +42,7 @@ pub(super) fn handle(
 }
 
 fn decide_all(
-    node: &Node,
+    node: &Arc<Node>,
     context: &RequestContext,
     request: &CreatePartitionsRequest,
 ) -> (Vec<Result<(), ApiError>>, Committed) {

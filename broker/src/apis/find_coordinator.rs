@@ -16,8 +16,9 @@ use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinator
 use kafka_protocol::protocol::StrBytes;
 
 use super::errors::{ApiError, code_of, message_of};
-use super::{Answer, Malformed, RequestContext, decode, wire_node, wire_text};
+use super::{Answer, Malformed, RequestContext, decode, when_committed, wire_node, wire_text};
 use crate::node::Node;
+use crate::node::metadata::Committed;
 
 const KEY_TYPE_GROUP: i8 = 0;
 
@@ -35,7 +36,10 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: FindCoordinatorRequest = decode(context, body)?;
-    let found = find(node, context, request.key_type);
+    let (found, committed) = match find(node, context, request.key_type) {
+        Ok((place, committed)) => (Ok(place), committed),
+        Err(error) => (Err(error), Committed::default()),
+    };
     let response = match context.api_version {
         ..4 => of_one_key(&found),
         _ => {
@@ -44,11 +48,15 @@ pub(super) fn handle(
             FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
         }
     };
-    Ok(Answer::ready(context, &response))
+    Ok(when_committed(committed, context, response))
 }
 
 /// The same place for every key: one node coordinates every group.
-fn find(node: &Node, context: &RequestContext, key_type: i8) -> Result<Place, ApiError> {
+fn find(
+    node: &Arc<Node>,
+    context: &RequestContext,
+    key_type: i8,
+) -> Result<(Place, Committed), ApiError> {
     if key_type != KEY_TYPE_GROUP {
         return Err(ApiError::new(
             ResponseError::InvalidRequest,
@@ -58,17 +66,19 @@ fn find(node: &Node, context: &RequestContext, key_type: i8) -> Result<Place, Ap
             ),
         ));
     }
-    node.ensure_group_coordinator(context.now)
+    let committed = node
+        .ensure_group_coordinator(context.now)
         .map_err(|error| {
             let problem = format!("__consumer_offsets cannot be created: {error}");
             ApiError::new(ResponseError::CoordinatorNotAvailable, problem)
         })?;
     let (host, port) = node.address_for(context.local);
-    Ok(Place {
+    let place = Place {
         node: wire_node(node.config.node_id),
         host: StrBytes::from_string(host),
         port: i32::from(port),
-    })
+    };
+    Ok((place, committed))
 }
 
 fn nowhere() -> Place {

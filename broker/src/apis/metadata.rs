@@ -37,8 +37,9 @@ pub(super) fn handle(
 ) -> Result<Answer, Malformed> {
     let request: MetadataRequest = decode(context, body)?;
     let created = create_missing(node, context, &request);
-    let response = respond(node, context, &request, &created.refused);
-    Ok(super::when_committed(created.committed, context, response))
+    let (node, asked) = (Arc::clone(node), context.clone());
+    let respond = move || respond(&node, &asked, &request, &created.refused);
+    Ok(super::after_commit(created.committed, context, respond))
 }
 
 /// What became of the topics that were not there.

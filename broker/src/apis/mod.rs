@@ -295,13 +295,25 @@ fn when_committed<Response>(
 where
     Response: Encodable + Send + 'static,
 {
+    after_commit(committed, context, move || response)
+}
+
+/// Answers with what there is once a change of the metadata may be told.
+fn after_commit<Response>(
+    committed: Committed,
+    context: &RequestContext,
+    respond: impl FnOnce() -> Response + Send + 'static,
+) -> Answer
+where
+    Response: Encodable + Send + 'static,
+{
     if committed.is_certain() {
-        return Answer::ready(context, &response);
+        return Answer::ready(context, &respond());
     }
     let version = context.api_version;
     Answer::Later(Box::pin(async move {
         committed.wait().await;
-        encode_as(version, &response)
+        encode_as(version, &respond())
     }))
 }
 

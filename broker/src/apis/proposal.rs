@@ -1,6 +1,8 @@
 //! Several changes of the metadata in one request: decided together, written
 //! together, answered one by one.
 
+use std::sync::Arc;
+
 use ottla_core::controller::{MetadataImage, MetadataRecord};
 use ottla_core::time::Now;
 
@@ -12,7 +14,7 @@ use crate::node::metadata::{Committed, Draft};
 /// when the client only asks what would happen. Results are in order; if the
 /// log refuses, all of them are that refusal.
 pub(super) fn propose<Item>(
-    node: &Node,
+    node: &Arc<Node>,
     now: Now,
     only_validate: bool,
     items: &[Item],
@@ -27,7 +29,12 @@ pub(super) fn propose<Item>(
         items.iter().map(&mut decide_one).collect()
     };
     if only_validate {
-        return (decide_all(&mut node.metadata.draft()), Committed::default());
+        let drafted = node
+            .metadata
+            .draft()
+            .map(|mut draft| decide_all(&mut draft));
+        let results = drafted.unwrap_or_else(|error| refuse_all(items, error));
+        return (results, Committed::default());
     }
     node.propose(now, decide_all)
         .unwrap_or_else(|error| (refuse_all(items, error), Committed::default()))

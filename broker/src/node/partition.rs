@@ -16,7 +16,8 @@ mod search;
 mod settings;
 mod ticket;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use arc_swap::ArcSwap;
 use ottla_core::batch::header::stamp_position;
@@ -96,7 +97,18 @@ pub(crate) struct Partition {
     /// Held by who takes segments away or puts others in their place: one at a
     /// time, on threads that may block.
     upkeep: Mutex<()>,
+    on_committed: OnceLock<OnCommitted>,
     inner: Mutex<Inner>,
+}
+
+/// Told, on the syncing thread, that a sync may have committed something, or
+/// that nothing will be committed any more.
+pub(crate) struct OnCommitted(pub(crate) Box<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for OnCommitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnCommitted")
+    }
 }
 
 #[derive(Debug)]
@@ -135,6 +147,7 @@ impl Partition {
             index,
             settings: ArcSwap::from_pointee(settings),
             upkeep: Mutex::default(),
+            on_committed: OnceLock::new(),
             inner: Mutex::new(Inner {
                 open,
                 waiters: Waiters::default(),
@@ -157,8 +170,17 @@ impl Partition {
                     Ok(_) => partition.synced(),
                     Err(_) => drop(partition.close(Unavailable::Offline)),
                 }
+                if let Some(OnCommitted(tell)) = partition.on_committed.get() {
+                    tell();
+                }
             }));
         }
+    }
+
+    /// Sets, once, who is told of every commit that waited for a sync.
+    pub(crate) fn on_committed(&self, tell: OnCommitted) {
+        // A second one would be a mistake of this program; the first stays.
+        let _ = self.on_committed.set(tell);
     }
 
     pub(crate) fn topic_id(&self) -> TopicId {

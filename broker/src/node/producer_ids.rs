@@ -1,7 +1,7 @@
 //! Hands out producer ids from blocks that the metadata log has set aside.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_core::controller::{PRODUCER_ID_BLOCK_SIZE, decide_producer_id_block};
 use ottla_core::ids::ProducerId;
@@ -18,7 +18,7 @@ impl Node {
     /// An id that no producer was ever given, and when it may be told: once the
     /// record of its block is committed.
     pub(crate) fn next_producer_id(
-        &self,
+        self: &Arc<Node>,
         now: Now,
     ) -> Result<(ProducerId, Committed), MetadataError> {
         let mut block = self
@@ -28,7 +28,7 @@ impl Node {
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = block.next() {
             // The request that opened the block may still wait for it.
-            return Ok((ProducerId(id), self.metadata.committed()));
+            return Ok((ProducerId(id), self.metadata.committed()?));
         }
         let (first, committed) = self.propose(now, |draft| {
             let first = draft.image().next_producer_id();

@@ -55,6 +55,13 @@ impl Node {
             storage,
             config,
         });
+        // Weak: the log must not keep a stopped node alive.
+        let weak = Arc::downgrade(&node);
+        node.metadata.on_committed(move || {
+            if let Some(node) = weak.upgrade() {
+                node.publish();
+            }
+        });
         let image = MetadataImage::clone(&node.metadata.image());
         remove_strays(&node.storage, &image);
         node.open_partitions(&image);
@@ -91,7 +98,11 @@ impl Node {
 
     /// Creates the topics a caller wants to find, those that are not there.
     /// Refuses with the first topic that cannot be made, and why.
-    pub(crate) fn create_at_start(&self, topics: &[(String, i32)]) -> Result<(), (String, String)> {
+    /// Blocks until they are committed.
+    pub(crate) fn create_at_start(
+        self: &Arc<Node>,
+        topics: &[(String, i32)],
+    ) -> Result<(), (String, String)> {
         for (name, partitions) in topics {
             if self.metadata.image().topic(name).is_some() {
                 continue;
@@ -101,12 +112,15 @@ impl Node {
                 ..self.automatic_topic(name)
             };
             let refused = |problem: String| (name.clone(), problem);
-            let (mut results, _) = self
+            let (mut results, committed) = self
                 .create_topics(self.clock.now(), &[wanted])
                 .map_err(|error| refused(error.to_string()))?;
             results
                 .pop()
                 .expect("one topic has one result")
+                .map_err(|error| refused(error.to_string()))?;
+            committed
+                .wait_here()
                 .map_err(|error| refused(error.to_string()))?;
         }
         Ok(())

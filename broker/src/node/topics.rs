@@ -13,7 +13,7 @@ use ottla_core::time::Now;
 use uuid::Uuid;
 
 use super::Node;
-use super::metadata::{Committed, Draft, MetadataError};
+use super::metadata::{Committed, Draft, MetadataError, Proposal};
 use super::partition::PartitionSettings;
 use super::partitions::folder_name;
 use crate::storage::Log;
@@ -22,22 +22,40 @@ use crate::storage::Log;
 pub(crate) type CreateResults = Vec<Result<CreatedTopic, CreateTopicError>>;
 
 impl Node {
-    /// Decides, writes and applies one proposal to the metadata.
+    /// Decides and writes one proposal to the metadata. It is seen once it is
+    /// committed: at once where nothing has to be synced.
     pub(crate) fn propose<T>(
-        &self,
+        self: &Arc<Node>,
         now: Now,
         decide: impl FnOnce(&mut Draft) -> T,
     ) -> Result<(T, Committed), MetadataError> {
-        let proposed = self
-            .metadata
-            .propose(now, decide, |image, records| self.apply(image, records));
-        self.changes.tell();
-        proposed
+        let (decided, is_committed) = self.metadata.propose(now, decide)?;
+        if is_committed {
+            self.publish();
+        }
+        Ok((decided, self.metadata.committed()?))
+    }
+
+    /// Lets everybody see what was committed. May block on the disk.
+    pub(super) fn publish(self: &Arc<Node>) {
+        let apply = |proposal: &Proposal| self.apply(&proposal.image, &proposal.records);
+        let after = |before: &MetadataImage, proposal: &Proposal| {
+            let removed = proposal.records.iter().filter_map(|record| match record {
+                MetadataRecord::RemoveTopic { topic_id } => before.topic_by_id(*topic_id).cloned(),
+                _ => None,
+            });
+            let removed: Vec<_> = removed.collect();
+            if !removed.is_empty() {
+                self.forget_offsets_of(self.clock.now(), &removed);
+            }
+            self.changes.tell();
+        };
+        self.metadata.publish(apply, after);
     }
 
     /// Creates those topics that can be created.
     pub(crate) fn create_topics(
-        &self,
+        self: &Arc<Node>,
         now: Now,
         wanted: &[CreateTopic],
     ) -> Result<(CreateResults, Committed), MetadataError> {
@@ -136,7 +154,6 @@ impl Node {
                 }
             }
         })?;
-        self.forget_offsets_of(now, doomed);
         Ok(committed)
     }
 

@@ -29,7 +29,7 @@ pub(crate) use asked::Asked;
 use shard::Shard;
 
 use super::Node;
-use super::metadata::MetadataError;
+use super::metadata::{Committed, MetadataError};
 use super::topics::OFFSETS_TOPIC;
 
 /// The shards this node has been asked about, by partition.
@@ -104,15 +104,19 @@ impl Node {
 
     /// Makes sure there is a coordinator for groups: creates
     /// `__consumer_offsets` on first use, as Kafka does.
-    pub(crate) fn ensure_group_coordinator(&self, now: Now) -> Result<(), MetadataError> {
-        if self.metadata.image().topic(OFFSETS_TOPIC).is_none() {
-            // Another request may be faster; then it exists, which is enough.
-            let (results, _) = self.create_topics(now, &[self.offsets_topic()])?;
-            for refused in results.into_iter().filter_map(Result::err) {
-                tracing::debug!(%refused, "the offsets topic was not created here");
-            }
+    pub(crate) fn ensure_group_coordinator(
+        self: &Arc<Node>,
+        now: Now,
+    ) -> Result<Committed, MetadataError> {
+        if self.metadata.image().topic(OFFSETS_TOPIC).is_some() {
+            return Ok(Committed::default());
         }
-        Ok(())
+        // Another request may be faster; then it exists, which is enough.
+        let (results, committed) = self.create_topics(now, &[self.offsets_topic()])?;
+        for refused in results.into_iter().filter_map(Result::err) {
+            tracing::debug!(%refused, "the offsets topic was not created here");
+        }
+        Ok(committed)
     }
 
     /// Reads the groups of every partition that has any, on a thread of its

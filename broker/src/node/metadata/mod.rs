@@ -1,26 +1,32 @@
 //! The node's copy of the cluster's metadata, and the log behind it.
 //!
 //! ```text
-//! propose ─ lock ─► decide on a draft ─► one batch in the log ─► replay
-//!                                        ─► partitions ─► image, swapped whole
+//! propose ─ lock ─► decide on a draft ─► one batch in the log
+//!                                        ─► once it is committed: partitions ─► image, swapped whole
 //! ```
 //!
-//! Readers take the image and never lock. One proposal is decided at a time,
-//! so each sees what the one before it changed.
+//! Readers take the image and never lock: it tells of nothing that a restart
+//! could take back. One proposal is decided at a time, so each sees what the
+//! one before it changed, committed or not.
 
 mod load;
 
-use std::sync::{Arc, Mutex};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::BytesMut;
 use ottla_core::batch::RecordBatchBuilder;
 use ottla_core::controller::{MetadataImage, MetadataRecord};
-use ottla_core::time::Now;
-
+use ottla_core::ids::Offset;
 use ottla_core::partition::AppendOrigin;
+use ottla_core::time::Now;
+use tokio::sync::oneshot;
 
-use super::partition::{Partition, Ticket};
+use super::partition::{OnCommitted, Partition};
 
 pub(crate) use load::load;
 
@@ -32,6 +38,8 @@ pub(crate) const METADATA_FOLDER: &str = "__cluster_metadata-0";
 pub(crate) enum MetadataError {
     #[error("the metadata log took no record: {0}")]
     Append(String),
+    #[error("the metadata log failed before the change was committed")]
+    LogFailed,
     #[error("an earlier change was interrupted half-way: restart the broker")]
     HalfDone,
     #[error("the metadata log holds a record that cannot be read: {0}")]
@@ -43,13 +51,33 @@ pub(crate) enum MetadataError {
 pub(crate) struct Metadata {
     image: ArcSwap<MetadataImage>,
     log: Arc<Partition>,
-    /// Held from deciding a proposal until its image is published.
-    proposing: Mutex<()>,
+    proposals: Mutex<Proposals>,
+    /// Held while what was committed is brought in line and published.
+    publishing: Mutex<()>,
 }
 
-/// The end of a proposal in the log: it may be told once that is committed.
+#[derive(Debug)]
+struct Proposals {
+    /// What all of them lead to.
+    latest: MetadataImage,
+    /// Those that are in the log and not published yet, oldest first.
+    waiting: VecDeque<Proposal>,
+}
+
+/// A change that is in the log.
+#[derive(Debug)]
+pub(crate) struct Proposal {
+    /// Behind its records.
+    end: Offset,
+    pub(crate) records: Vec<MetadataRecord>,
+    pub(crate) image: Arc<MetadataImage>,
+    /// Who waits for it.
+    told: Vec<oneshot::Sender<()>>,
+}
+
+/// The end of a proposal: it may be told once that is committed and published.
 #[derive(Debug, Default)]
-pub(crate) struct Committed(Option<Ticket>);
+pub(crate) struct Committed(Option<oneshot::Receiver<()>>);
 
 impl Committed {
     /// True when it can be told now.
@@ -58,14 +86,39 @@ impl Committed {
     }
 
     /// Returns once the proposal would survive what the log's settings promise
-    /// to survive. Never returns when the log failed: then nobody knows, and
-    /// the client's own timeout has to say so.
+    /// to survive, and is seen by everybody. Never returns when the log failed:
+    /// then nobody knows, and the client's own timeout has to say so.
     pub(crate) async fn wait(self) {
-        if let Some(ticket) = self.0
-            && ticket.await.is_err()
+        if let Some(told) = self.0
+            && told.await.is_err()
         {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// [`wait`](Self::wait) on this thread, which may be one that serves
+    /// connections and must not do so for long.
+    pub(crate) fn wait_here(self) -> Result<(), MetadataError> {
+        let Some(mut told) = self.0 else {
+            return Ok(());
+        };
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            match Pin::new(&mut told).poll(&mut context) {
+                Poll::Ready(Ok(())) => return Ok(()),
+                Poll::Ready(Err(_)) => return Err(MetadataError::LogFailed),
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -94,9 +147,13 @@ impl Draft {
 impl Metadata {
     pub(crate) fn new(image: MetadataImage, log: Arc<Partition>) -> Metadata {
         Metadata {
+            proposals: Mutex::new(Proposals {
+                latest: image.clone(),
+                waiting: VecDeque::new(),
+            }),
             image: ArcSwap::from_pointee(image),
             log,
-            proposing: Mutex::new(()),
+            publishing: Mutex::default(),
         }
     }
 
@@ -106,13 +163,22 @@ impl Metadata {
     }
 
     /// When all that was proposed so far may be told.
-    pub(crate) fn committed(&self) -> Committed {
-        let ticket = self
-            .log
-            .marks()
-            .and_then(|marks| self.log.ticket(marks.log_end));
-        // A closed log tells nobody anything: neither do the connections.
-        Committed(ticket.unwrap_or_default())
+    pub(crate) fn committed(&self) -> Result<Committed, MetadataError> {
+        let mut proposals = self.proposals()?;
+        // Nothing waits any more then, and nothing is certain.
+        self.log.marks().map_err(|_| MetadataError::LogFailed)?;
+        let told = proposals.waiting.back_mut().map(|last| {
+            let (tell, told) = oneshot::channel();
+            last.told.push(tell);
+            told
+        });
+        Ok(Committed(told))
+    }
+
+    /// Has `publish` called, on the syncing thread, when records may have been
+    /// committed, or never will be.
+    pub(crate) fn on_committed(&self, publish: impl Fn() + Send + Sync + 'static) {
+        self.log.on_committed(OnCommitted(Box::new(publish)));
     }
 
     /// Closes the log: nothing is proposed any more.
@@ -121,35 +187,89 @@ impl Metadata {
     }
 
     /// A proposal that nobody writes, to see what it would do.
-    pub(crate) fn draft(&self) -> Draft {
-        Draft {
-            image: MetadataImage::clone(&self.image.load()),
-            records: Vec::new(),
-        }
+    pub(crate) fn draft(&self) -> Result<Draft, MetadataError> {
+        Ok(self.proposals()?.draft())
     }
 
-    /// Decides, writes and replays one proposal: all of it or nothing.
-    /// `apply` brings the partitions in line before the image is published.
+    /// Decides and writes one proposal: all of it or nothing. Says whether it
+    /// is committed already, and waits to be published.
     pub(crate) fn propose<T>(
         &self,
         now: Now,
         decide: impl FnOnce(&mut Draft) -> T,
-        apply: impl FnOnce(&MetadataImage, &[MetadataRecord]),
-    ) -> Result<(T, Committed), MetadataError> {
-        let _alone = self.proposing.lock().map_err(|_| MetadataError::HalfDone)?;
-        let mut draft = self.draft();
+    ) -> Result<(T, bool), MetadataError> {
+        if self.publishing.is_poisoned() {
+            return Err(MetadataError::HalfDone);
+        }
+        let mut proposals = self.proposals()?;
+        let mut draft = proposals.draft();
         let decided = decide(&mut draft);
         if draft.records.is_empty() {
-            return Ok((decided, Committed::default()));
+            return Ok((decided, false));
         }
         let batch = encode(now, &draft.records)?;
         let appended = self
             .log
             .append(now, batch, AppendOrigin::Coordinator)
             .map_err(|error| MetadataError::Append(error.to_string()))?;
-        apply(&draft.image, &draft.records);
-        self.image.store(Arc::new(draft.image));
-        Ok((decided, Committed(appended.ticket)))
+        proposals.latest = draft.image.clone();
+        proposals.waiting.push_back(Proposal {
+            end: appended.end_offset,
+            records: draft.records,
+            image: Arc::new(draft.image),
+            told: Vec::new(),
+        });
+        Ok((decided, appended.ticket.is_none()))
+    }
+
+    /// Publishes what was committed, in order. `apply` brings the partitions in
+    /// line before each image is published, `after` whoever must see it.
+    pub(crate) fn publish(
+        &self,
+        apply: impl Fn(&Proposal),
+        after: impl Fn(&MetadataImage, &Proposal),
+    ) {
+        // Who comes while one is published finds the rest when it is his turn.
+        let Ok(_alone) = self.publishing.lock() else {
+            return;
+        };
+        while let Some(proposal) = self.next_committed() {
+            apply(&proposal);
+            let before = self.image.swap(Arc::clone(&proposal.image));
+            after(&before, &proposal);
+            for tell in proposal.told {
+                // Whoever waited may have gone.
+                let _ = tell.send(());
+            }
+        }
+    }
+
+    fn next_committed(&self) -> Option<Proposal> {
+        let mut proposals = self.proposals().ok()?;
+        match self.log.marks() {
+            Ok(marks) => {
+                let waiting = &mut proposals.waiting;
+                waiting.pop_front_if(|first| first.end <= marks.high_watermark)
+            }
+            Err(_) => {
+                // Nobody will ever know what became of them.
+                proposals.waiting.clear();
+                None
+            }
+        }
+    }
+
+    fn proposals(&self) -> Result<MutexGuard<'_, Proposals>, MetadataError> {
+        self.proposals.lock().map_err(|_| MetadataError::HalfDone)
+    }
+}
+
+impl Proposals {
+    fn draft(&self) -> Draft {
+        Draft {
+            image: self.latest.clone(),
+            records: Vec::new(),
+        }
     }
 }
 
@@ -162,3 +282,6 @@ fn encode(now: Now, records: &[MetadataRecord]) -> Result<BytesMut, MetadataErro
     }
     Ok(batch.build())
 }
+
+#[cfg(test)]
+mod tests;
