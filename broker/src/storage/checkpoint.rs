@@ -18,6 +18,7 @@ use std::io;
 
 use ottla_core::ids::Offset;
 
+use super::durability::failed;
 use super::{Disk, StorageError};
 
 /// Below these offsets a log is synced.
@@ -161,20 +162,19 @@ pub(super) fn replace(
     text: &str,
     durably: bool,
 ) -> Result<(), StorageError> {
-    let written = || -> io::Result<()> {
-        let temporary = format!("{path}.tmp");
-        let file = disk.create(&temporary)?;
-        file.write_at(0, text.as_bytes())?;
-        if durably {
-            file.sync()?;
-        }
-        disk.rename(&temporary, path)?;
-        if durably {
-            disk.sync_folder("")?;
-        }
-        Ok(())
-    };
-    written().map_err(|error| StorageError::io("replace", path, error))
+    let temporary = format!("{path}.tmp");
+    let refused = |error| StorageError::io("replace", path, error);
+    let file = disk.create(&temporary).map_err(refused)?;
+    file.write_at(0, text.as_bytes()).map_err(refused)?;
+    if durably {
+        // No better than a log that could not be synced.
+        file.sync().map_err(|error| failed(path, error))?;
+    }
+    disk.rename(&temporary, path).map_err(refused)?;
+    if durably {
+        disk.sync_folder("").map_err(|error| failed(path, error))?;
+    }
+    Ok(())
 }
 
 /// The text at `path`; `None` when it is missing or no text.

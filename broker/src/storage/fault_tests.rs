@@ -329,3 +329,74 @@ fn a_log_is_empty_that_is_made_again_before_the_old_ones_files_were_moved() {
     assert!(!read(&again, 0, 10).unwrap().is_empty());
     assert_eq!(storage.folders().unwrap(), ["topic-0"]);
 }
+
+#[test]
+fn a_full_disk_serves_reads_keeps_its_marks_and_heals_in_every_kind_of_write() {
+    let disk = FaultyDisk::new();
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let config = LogConfig {
+        segment_bytes: 500,
+        ..LogConfig::default()
+    };
+    let open = |storage: &Arc<Storage>, config: &LogConfig| {
+        Log::open(storage, "topic-0", config.clone(), Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut log = open(&storage, &config);
+    let mut written = Vec::new();
+    // Every number of bytes that may be left, so that the space ends in the
+    // first batch of a segment as well as inside of one and in a checkpoint.
+    for left in (0..900).step_by(30) {
+        *disk.faults().space_bytes.lock().unwrap() = Some(left);
+        let refused = loop {
+            match append(&mut log, 1, 1_000, 100) {
+                Ok(bytes) => written.extend(bytes),
+                Err(error) => break error,
+            }
+        };
+        assert!(
+            matches!(refused, StorageError::DiskFull { .. }),
+            "{refused}"
+        );
+        let refused = log.start_mark(Offset(1)).save().unwrap_err();
+        assert!(
+            matches!(refused, StorageError::DiskFull { .. }),
+            "{refused}"
+        );
+        let mut found = Vec::new();
+        let mut from = 0;
+        while from < log.log_end().0 {
+            let bytes = read(&log, from, 10_000).unwrap();
+            from += ottla_core::batch::batches(&bytes).count() as i64;
+            found.extend(bytes);
+        }
+        assert_eq!(found, written, "{left} bytes were left");
+        *disk.faults().space_bytes.lock().unwrap() = None;
+        written.extend(append(&mut log, 1, 1_000, 100).unwrap());
+    }
+    log.start_mark(Offset(1)).save().unwrap();
+    log.raise_start(Offset(1));
+    let end = log.log_end();
+    let killed = disk.after_kill();
+    let storage = Storage::on(killed as _, None).unwrap();
+    let found = open(&storage, &config);
+    assert_eq!((found.log_start(), found.log_end()), (Offset(1), end));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_synced_ends_writing_as_a_log_would() {
+    let disk = FaultyDisk::new();
+    let mut log = log_on(&disk, LogConfig::default());
+    append(&mut log, 1, 1_000, 10).unwrap();
+    disk.faults().sync_fails.store(true, Ordering::Relaxed);
+    let failed = log.start_mark(Offset(1)).save().unwrap_err();
+    assert!(
+        matches!(failed, StorageError::DiskFailed { .. }),
+        "{failed}"
+    );
+    disk.faults().sync_fails.store(false, Ordering::Relaxed);
+    let refused = append(&mut log, 1, 1_000, 10).unwrap_err();
+    assert!(
+        matches!(refused, StorageError::DiskFailed { .. }),
+        "{refused}"
+    );
+}

@@ -134,7 +134,11 @@ impl StartMark {
         self.storage.health().check()?;
         self.durability
             .unless_removed(|| marks.log_start(self.durability.folder(), self.offset));
-        marks.save_log_starts()
+        let health = self.storage.health();
+        marks.save_log_starts().map_err(|error| match error {
+            StorageError::DiskFailed { .. } => health.fail(error),
+            _ => error,
+        })
     }
 }
 

@@ -169,12 +169,11 @@ impl Shared {
     fn save(&self) {
         match self.marks.save() {
             Ok(()) => {}
-            // An older checkpoint is as good, only slower; but one that could
-            // not be synced is as bad as a log that could not.
-            Err(error @ StorageError::DiskFull { .. }) => {
-                tracing::warn!(%error, "checkpoints not saved");
+            Err(error @ StorageError::DiskFailed { .. }) => {
+                self.health.fail(error);
             }
-            Err(error) => tracing::error!(%error, "checkpoints not saved"),
+            // An older checkpoint is as good, only slower.
+            Err(error) => tracing::warn!(%error, "checkpoints not saved"),
         }
     }
 
