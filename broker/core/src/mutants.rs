@@ -22,6 +22,30 @@ pub enum Mutant {
     AllowsOldEpochs,
     /// After the largest sequence comes a negative one (KAFKA-5490's family).
     NeverWrapsSequences,
+    /// Records that were deleted and then lost leave their offsets to others
+    /// (offsets beginning at zero again, as in Bufstream).
+    GivesOffsetsOutAgain,
+    /// A batch larger than the limits is never returned (KAFKA-2063).
+    GivesNothingAboveTheLimit,
+    /// A search by timestamp answers with its batch's first offset (KoP #334).
+    NamesTheBatchOfATimestamp,
+    /// The largest timestamp is looked for in the last segment alone
+    /// (KAFKA-16310's family).
+    LooksForTheLargestInOneSegment,
+    /// Retention removes what lies above the high watermark.
+    ExpiresUnreadRecords,
+    /// Recovery keeps a batch whose checksum is wrong.
+    KeepsTornBatches,
+    /// Recovery cuts off damage wherever it is, synced or not (FAST '17).
+    CutsWhatWasSynced,
+    /// A failed sync is tried again, and counts if it then works (fsyncgate).
+    TriesAFailedSyncAgain,
+    /// A write that failed half way leaves its half.
+    LeavesHalfAnAppend,
+    /// Fetch reads past the high watermark (KAFKA-727).
+    ReadsPastTheHighWatermark,
+    /// A restart forgets the producers a snapshot tells of (KAFKA-12520).
+    ForgetsProducers,
     /// A commit is accepted whatever its generation is (zombie commits).
     CommitsForZombies,
 }
@@ -35,6 +59,17 @@ impl Mutant {
         Mutant::AllowsGaps,
         Mutant::AllowsOldEpochs,
         Mutant::NeverWrapsSequences,
+        Mutant::GivesOffsetsOutAgain,
+        Mutant::GivesNothingAboveTheLimit,
+        Mutant::NamesTheBatchOfATimestamp,
+        Mutant::LooksForTheLargestInOneSegment,
+        Mutant::ExpiresUnreadRecords,
+        Mutant::KeepsTornBatches,
+        Mutant::CutsWhatWasSynced,
+        Mutant::TriesAFailedSyncAgain,
+        Mutant::LeavesHalfAnAppend,
+        Mutant::ReadsPastTheHighWatermark,
+        Mutant::ForgetsProducers,
         Mutant::CommitsForZombies,
     ];
 }

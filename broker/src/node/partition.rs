@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use arc_swap::ArcSwap;
 use ottla_core::batch::header::stamp_position;
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use ottla_core::mutants::{self, Mutant};
 use ottla_core::partition::{
     AppendDecision, AppendOrigin, Marks, PartitionState, ReaderLog, prepare_batch,
 };
@@ -302,7 +303,7 @@ impl Partition {
             },
             ReaderLog::Agrees => Planned::Read(open.log.plan_read(
                 from.offset,
-                marks.high_watermark,
+                readable_end(&marks),
                 from.max_bytes,
                 from.at_least_one,
             )?),
@@ -414,6 +415,14 @@ impl Open {
             self.state
                 .expire_producers(now.wall_ms, settings.producer_id_expiration_ms);
         }
+    }
+}
+
+/// Where reading ends: what lies behind may be taken back.
+fn readable_end(marks: &Marks) -> Offset {
+    match mutants::on(Mutant::ReadsPastTheHighWatermark) {
+        true => marks.log_end,
+        false => marks.high_watermark,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 use super::checkpoint::CleanEnd;
 use super::durability::{Durability, OnSynced};
@@ -97,7 +98,10 @@ impl Log {
         let first = recovered.segments.front();
         let log_start = first.map_or(marks.log_start, |first| marks.log_start.max(first.base()));
         // Records that were deleted may be lost, but their offsets stay used.
-        let log_end = recovered.log_end.max(log_start);
+        let log_end = match mutants::on(Mutant::GivesOffsetsOutAgain) {
+            true => recovered.log_end,
+            false => recovered.log_end.max(log_start),
+        };
         let synced_end = match recovered.dirty.is_empty() {
             true => log_end,
             false => marks.synced,
@@ -457,6 +461,9 @@ impl Log {
             return error;
         };
         active.reserved_bytes = active.size_bytes;
+        if mutants::on(Mutant::LeavesHalfAnAppend) {
+            return error;
+        }
         if let Err(failed) = active.file.truncate(active.size_bytes) {
             tracing::error!(folder = %self.folder.name(), %failed, "half an append stays: log offline");
             self.offline = Some(StorageError::Offline {

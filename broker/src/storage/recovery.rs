@@ -20,6 +20,7 @@ use std::sync::Arc;
 use ottla_core::batch::BatchHeader;
 use ottla_core::batch::crc::checksum_fits;
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 use super::folder::Folder;
 use super::index::SegmentIndex;
@@ -268,6 +269,7 @@ impl Recovery<'_> {
             let may_skip = !is_checked || self.may_be_compacted(header.base_offset);
             let follows =
                 header.base_offset == checked.end || (header.base_offset > checked.end && may_skip);
+            let is_checked = is_checked && !mutants::on(Mutant::KeepsTornBatches);
             if !follows || (is_checked && !walk.checksum_fits(&header)?) {
                 break;
             }
@@ -361,6 +363,7 @@ impl Recovery<'_> {
     /// offsets count as synced from then on.
     fn is_damage(&self, log_end: Offset) -> bool {
         log_end.max(self.marks.log_start) < self.marks.synced
+            && !mutants::on(Mutant::CutsWhatWasSynced)
     }
 
     fn corrupt_at(&self, offset: Offset) -> StorageError {

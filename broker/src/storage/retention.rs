@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 use super::durability::Durability;
 use super::log::Log;
@@ -48,7 +49,8 @@ impl Log {
             let next = self.segments.get(number + 1);
             let end = next.map_or(self.log_end, |next| next.base());
             let is_last_and_empty = next.is_none() && segment.size_bytes() == 0;
-            if end > high_watermark || is_last_and_empty {
+            let is_unread = end > high_watermark && !mutants::on(Mutant::ExpiresUnreadRecords);
+            if is_unread || is_last_and_empty {
                 break;
             }
             // A crash may have come between moving the start and removing.

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 use super::durability::{Durability, Synced};
 use super::health::Health;
@@ -163,7 +164,10 @@ impl Shared {
             .health
             .check()
             .and_then(|()| log.sync(&*self.disk, record));
-        synced.map_err(|failure| self.health.fail(failure))
+        synced.map_err(|failure| match mutants::on(Mutant::TriesAFailedSyncAgain) {
+            true => failure,
+            false => self.health.fail(failure),
+        })
     }
 
     fn save(&self) {

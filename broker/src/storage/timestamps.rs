@@ -10,6 +10,7 @@ use ottla_core::batch::BatchHeader;
 use ottla_core::batch::compression::record_bytes;
 use ottla_core::batch::record::records;
 use ottla_core::ids::{LeaderEpoch, Offset};
+use ottla_core::mutants::{self, Mutant};
 
 use super::StorageError;
 use super::index::NO_TIMESTAMP;
@@ -84,7 +85,11 @@ impl TimestampLookup {
     /// one count as the oldest there are.
     fn largest(&self) -> Result<i64, StorageError> {
         let mut largest_ms = NO_TIMESTAMP;
-        for segment in &self.segments {
+        let skipped = match mutants::on(Mutant::LooksForTheLargestInOneSegment) {
+            true => self.segments.len().saturating_sub(1),
+            false => 0,
+        };
+        for segment in &self.segments[skipped..] {
             let newest = if segment.base() < self.range.from {
                 segment.max_timestamp_from(self.range.from)?
             } else {
@@ -121,7 +126,10 @@ pub(super) fn first_at_least(
         .take_while(|record| record.offset < range.below)
         .find(|record| record.offset >= range.from && record.timestamp_ms >= timestamp_ms)
         .map(|record| Located {
-            offset: record.offset,
+            offset: match mutants::on(Mutant::NamesTheBatchOfATimestamp) {
+                true => header.base_offset,
+                false => record.offset,
+            },
             timestamp_ms: record.timestamp_ms,
             leader_epoch: header.leader_epoch,
         })

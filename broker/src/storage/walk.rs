@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use ottla_core::batch::BatchHeader;
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 /// What a reader asked for.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,10 @@ pub(super) struct Wanted {
 impl Wanted {
     fn takes(&self, batch: &BatchHeader, taken_bytes: usize) -> bool {
         let fits = taken_bytes.saturating_add(batch.size_bytes()) <= self.max_bytes;
-        batch.last_offset() < self.below && (fits || (taken_bytes == 0 && self.at_least_one))
+        let is_first_of_all = taken_bytes == 0
+            && self.at_least_one
+            && !mutants::on(Mutant::GivesNothingAboveTheLimit);
+        batch.last_offset() < self.below && (fits || is_first_of_all)
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Place {
 }
 
 const CORE: Place = unit_tests("ottla-core");
+const BROKER: Place = unit_tests("ottla");
 const CORE_GROUPS: Place = integration("ottla-core", "groups");
 
 /// Every property that is tested this way, in order.
@@ -41,11 +42,18 @@ pub const PROPERTIES: &[Property] = &[
     Property {
         row: 2,
         text: "the next base offset is the log's end; offsets are dense and never used again",
-        bugs: &[bug(
-            Mutant::CountsBatchesForRecords,
-            CORE,
-            "partition::tests::offsets_are_dense_whatever_is_appended",
-        )],
+        bugs: &[
+            bug(
+                Mutant::CountsBatchesForRecords,
+                CORE,
+                "partition::tests::offsets_are_dense_whatever_is_appended",
+            ),
+            bug(
+                Mutant::GivesOffsetsOutAgain,
+                BROKER,
+                "storage::crash_tests::offsets_of_records_that_were_deleted_and_then_lost_are_not_given_out_again",
+            ),
+        ],
     },
     Property {
         row: 4,
@@ -54,6 +62,15 @@ pub const PROPERTIES: &[Property] = &[
             Mutant::NegatesTheHash,
             CORE,
             "murmur2::tests::a_negative_hash_loses_its_sign_bit_and_is_not_negated",
+        )],
+    },
+    Property {
+        row: 6,
+        text: "nothing is read at or behind the high watermark, which never goes back",
+        bugs: &[bug(
+            Mutant::ReadsPastTheHighWatermark,
+            BROKER,
+            "node::partition::restart_tests::nothing_is_read_before_it_is_synced_where_every_append_is",
         )],
     },
     Property {
@@ -80,6 +97,11 @@ pub const PROPERTIES: &[Property] = &[
                 CORE,
                 "partition::producers::tests::a_sequence_wraps_from_the_largest_to_zero",
             ),
+            bug(
+                Mutant::ForgetsProducers,
+                BROKER,
+                "node::partition::restart_tests::producers_are_answered_after_a_restart_as_if_there_had_been_none",
+            ),
         ],
     },
     Property {
@@ -89,6 +111,76 @@ pub const PROPERTIES: &[Property] = &[
             Mutant::CommitsForZombies,
             CORE_GROUPS,
             "offsets::only_members_of_the_current_generation_commit",
+        )],
+    },
+    Property {
+        row: 24,
+        text: "retention only raises the log's start, and never above the high watermark",
+        bugs: &[bug(
+            Mutant::ExpiresUnreadRecords,
+            BROKER,
+            "storage::stories::retention_never_removes_what_is_above_the_high_watermark",
+        )],
+    },
+    Property {
+        row: 25,
+        text: "ListOffsets finds the first record at or after a timestamp, and the first with the largest",
+        bugs: &[
+            bug(
+                Mutant::NamesTheBatchOfATimestamp,
+                BROKER,
+                "node::partition::search_tests::a_search_finds_what_a_plain_list_holds",
+            ),
+            bug(
+                Mutant::LooksForTheLargestInOneSegment,
+                BROKER,
+                "node::partition::search_tests::a_search_finds_what_a_plain_list_holds",
+            ),
+        ],
+    },
+    Property {
+        row: 26,
+        text: "a fetch returns at least one whole batch even above its limits",
+        bugs: &[bug(
+            Mutant::GivesNothingAboveTheLimit,
+            BROKER,
+            "storage::stories::one_batch_is_returned_even_above_the_limit_and_no_second_one",
+        )],
+    },
+    Property {
+        row: 29,
+        text: "recovery keeps the longest valid prefix and everything synced",
+        bugs: &[bug(
+            Mutant::KeepsTornBatches,
+            BROKER,
+            "storage::crash_tests::any_flipped_bit_ends_the_log_before_its_batch",
+        )],
+    },
+    Property {
+        row: 30,
+        text: "what was synced is never cut off silently: the partition goes offline",
+        bugs: &[bug(
+            Mutant::CutsWhatWasSynced,
+            BROKER,
+            "storage::crash_tests::damage_below_what_was_synced_is_an_error_and_nothing_is_touched",
+        )],
+    },
+    Property {
+        row: 31,
+        text: "the first failed sync stops serving the disk",
+        bugs: &[bug(
+            Mutant::TriesAFailedSyncAgain,
+            BROKER,
+            "storage::fault_tests::after_a_failed_sync_nothing_is_written_again_even_if_syncs_would_work",
+        )],
+    },
+    Property {
+        row: 32,
+        text: "a full disk refuses writes, leaves no part of a batch, and heals",
+        bugs: &[bug(
+            Mutant::LeavesHalfAnAppend,
+            BROKER,
+            "storage::fault_tests::a_full_disk_refuses_appends_leaves_no_part_of_them_and_heals",
         )],
     },
 ];

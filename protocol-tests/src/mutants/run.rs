@@ -61,6 +61,8 @@ impl Binaries {
             .args(["--exact", bug.test])
             // A seed that finds a planted bug is no regression.
             .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true")
+            // Found is enough; small is for bugs nobody knows.
+            .env("PROPTEST_MAX_SHRINK_ITERS", "10")
             .env_remove("OTTLA_MUTANT")
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

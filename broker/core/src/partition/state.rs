@@ -78,7 +78,10 @@ impl PartitionState {
     pub fn resume(snapshot: &[u8]) -> Result<PartitionState, SnapshotError> {
         let (producers, epochs) = snapshot::decode(snapshot)?;
         Ok(PartitionState {
-            producers,
+            producers: match mutants::on(Mutant::ForgetsProducers) {
+                true => Producers::default(),
+                false => producers,
+            },
             epochs,
             ..PartitionState::empty_at(Offset(0))
         })

@@ -352,6 +352,37 @@ proptest! {
 }
 
 #[test]
+fn nothing_is_read_before_it_is_synced_where_every_append_is() {
+    let mut settings = settings();
+    settings.log.flush_messages = 1;
+    let disk = FaultyDisk::new();
+    let storage = disk.storage().unwrap();
+    let (id, index) = (TopicId([1; 16]), PartitionIndex(0));
+    let partition = Partition::open(&storage, "topic-0", id, index, LeaderEpoch(3), settings);
+    let sync_fails = &disk.faults().sync_fails;
+    sync_fails.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut builder = RecordBatchBuilder::new();
+    builder.push(NOW.wall_ms, None, None, &[]).unwrap();
+    partition.append(NOW, builder.build(), CLIENT).unwrap();
+    let marks = partition.marks().unwrap();
+    assert_eq!(
+        (marks.high_watermark, marks.log_end),
+        (Offset(0), Offset(1))
+    );
+    let planned = partition.plan_fetch(FetchFrom {
+        offset: Offset(0),
+        current_leader_epoch: LeaderEpoch::NONE,
+        last_fetched_epoch: LeaderEpoch::NONE,
+        max_bytes: usize::MAX,
+        at_least_one: true,
+    });
+    let Planned::Read(plan) = planned.unwrap().read else {
+        panic!("nothing diverges");
+    };
+    assert!(plan.read().unwrap().into_bytes().is_empty());
+}
+
+#[test]
 fn what_was_not_synced_is_not_served_again_before_it_is() {
     let mut settings = settings();
     settings.log.flush_messages = 1;
