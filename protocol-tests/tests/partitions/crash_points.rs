@@ -32,7 +32,7 @@ const LAZY: &str = "lazy";
 const OPERATIONS: u64 = 10_000;
 
 /// How many cuts are tried without `CRASH_POINTS`; `all` tries every one.
-const SAMPLE: usize = 400;
+const SAMPLE: usize = 250;
 
 /// What was sent, and when it was acknowledged.
 #[derive(Default)]

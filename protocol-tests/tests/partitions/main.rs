@@ -10,6 +10,7 @@ mod cluster;
 mod crash_points;
 mod kill;
 mod model;
+mod rows;
 mod script;
 mod state_machine;
 mod wire;

@@ -393,6 +393,7 @@ impl Policy {
             Policy::Compacted => settings.extend([
                 ("cleanup.policy", "compact"),
                 ("min.cleanable.dirty.ratio", "0.01"),
+                ("segment.ms", "1000"),
             ]),
         }
         settings
@@ -453,7 +454,7 @@ pub fn operation() -> impl Strategy<Value = Operation> {
         3 => (0..2u8, place(), spot())
             .prop_map(|(group, place, spot)| Operation::Commit(group, place, spot)),
         2 => (0..2u8, place()).prop_map(|(group, place)| Operation::Committed(group, place)),
-        1 => (1..60u8).prop_map(Operation::AdvanceHours),
+        2 => (1..60u8).prop_map(Operation::AdvanceHours),
         1 => Just(Operation::Restart),
         1 => loss().prop_map(Operation::Crash),
     ]

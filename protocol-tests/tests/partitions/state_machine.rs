@@ -69,7 +69,10 @@ fn apache_kafka_is_what_the_model_says() {
         println!("not run: BOOTSTRAP names no Apache Kafka");
         return;
     }
-    let mut runner = TestRunner::new(config(10));
+    let mut runner = TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..config(10)
+    });
     let (scripts, left_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let judged = runner.run(&script(60), |operations| {
         let number = scripts.fetch_add(1, Ordering::Relaxed);

@@ -198,7 +198,7 @@ impl Wire {
         let request = ListOffsetsRequest::default()
             .with_replica_id(BrokerId(-1))
             .with_topics(vec![topic]);
-        let answer = self.send(8, &request)?;
+        let answer = self.send(9, &request)?;
         let partition = &answer.topics[0].partitions[0];
         Ok(Outcome::Listed {
             code: partition.error_code,

@@ -53,7 +53,15 @@ impl Embedded {
         }
     }
 
-    fn start_again(&mut self) {
+    /// An orderly stop.
+    pub fn stop(&mut self) {
+        if let Some(broker) = self.broker.take() {
+            broker.shutdown_blocking();
+        }
+    }
+
+    /// On what it kept.
+    pub fn start_again(&mut self) {
         let broker = start(&self.keeps);
         broker.clock().advance(self.advanced);
         self.wire = Wire::connect(broker.address());
@@ -81,9 +89,7 @@ impl Cluster for Embedded {
                 self.broker().clock().advance(by);
             }
             Event::Restart => {
-                if let Some(broker) = self.broker.take() {
-                    broker.shutdown_blocking();
-                }
+                self.stop();
                 self.start_again();
             }
             Event::Crash(loss) => {

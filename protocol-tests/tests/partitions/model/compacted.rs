@@ -17,10 +17,10 @@ impl Log {
     }
 
     /// Whether compaction may have taken a record: a later one has its key, or
-    /// it is a tombstone.
+    /// it is a tombstone, or it has no key and is older than the policy.
     fn may_be_gone(&self, offset: i64, record: &OwnedRecord) -> bool {
         let mut later = self.written().split_off(&(offset + 1)).into_values();
-        record.value.is_none() || later.any(|other| other.key == record.key)
+        record.key.is_none() || record.value.is_none() || later.any(|other| other.key == record.key)
     }
 
     /// Records keep their offsets, their order and their bytes; the last one of

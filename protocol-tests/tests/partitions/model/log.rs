@@ -49,21 +49,22 @@ impl Log {
             .into_iter()
             .map(|(_, record)| record)
             .collect();
+        if batch.len() > settings.max_message_bytes {
+            // Refused before the log is asked.
+            return Outcome::Produced {
+                code: ResponseError::MessageTooLarge.code(),
+                base_offset: -1,
+                log_start: -1,
+            };
+        }
+        let log_start = self.start;
         let refused = |code| Outcome::Produced {
             code,
             base_offset: -1,
-            log_start: -1,
+            log_start,
         };
-        if batch.len() > settings.max_message_bytes {
-            return refused(ResponseError::MessageTooLarge.code());
-        }
-        if settings.needs_keys() && records.iter().any(|record| record.key.is_none()) {
-            return refused(ResponseError::InvalidRecord.code());
-        }
-        let latest_ms = now_ms + TIMESTAMP_AFTER_MAX_MS;
-        let is_future = |record: &OwnedRecord| record.timestamp_ms > latest_ms;
-        if !settings.takes_append_time && records.iter().any(is_future) {
-            return refused(ResponseError::InvalidTimestamp.code());
+        if let Some(code) = fault_of(settings, now_ms, &records) {
+            return refused(code);
         }
         let judged = match header.has_producer_id() {
             true => self.producers.judge(&header),
@@ -373,6 +374,21 @@ impl Log {
             _ => false,
         }
     }
+}
+
+/// What is wrong with the records: each is judged by its key first, and then,
+/// if it has one, by its time; of several faults the time's is told.
+fn fault_of(settings: &Settings, now_ms: i64, records: &[OwnedRecord]) -> Option<i16> {
+    let latest_ms = now_ms + TIMESTAMP_AFTER_MAX_MS;
+    let lacks_key = |record: &OwnedRecord| settings.needs_keys() && record.key.is_none();
+    let is_future = |record: &OwnedRecord| {
+        !settings.takes_append_time && record.timestamp_ms > latest_ms && !lacks_key(record)
+    };
+    if records.iter().any(is_future) {
+        return Some(ResponseError::InvalidTimestamp.code());
+    }
+    let lacks_any = records.iter().any(lacks_key);
+    lacks_any.then(|| ResponseError::InvalidRecord.code())
 }
 
 impl Stored {
