@@ -127,7 +127,7 @@ pub(crate) fn set_property(
                 let nearest = nearest_name(&name);
                 InvalidConfig::UnknownName { name, nearest }
             }
-            invalid @ ConfigError::InvalidValue { .. } => InvalidConfig::InvalidValue(invalid),
+            invalid => InvalidConfig::InvalidValue(invalid),
         })
 }
 

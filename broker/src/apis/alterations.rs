@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::protocol::StrBytes;
-use ottla_core::controller::ConfigResource;
+use ottla_core::controller::{ConfigResource, validate_topic_name};
 
 use super::describe_configs::{RESOURCE_BROKER, RESOURCE_TOPIC};
 use super::errors::ApiError;
@@ -42,7 +42,10 @@ impl<'a> Named<'a> {
             RESOURCE_TOPIC if name.is_empty() => {
                 invalid("topics have no defaults of their own; set the broker's".to_owned())
             }
-            RESOURCE_TOPIC => Ok(ConfigResource::Topic(Arc::from(name.as_str()))),
+            RESOURCE_TOPIC => {
+                validate_topic_name(name)?;
+                Ok(ConfigResource::Topic(Arc::from(name.as_str())))
+            }
             RESOURCE_BROKER => invalid(
                 "only topics can be reconfigured while the broker runs; \
                  give a broker's properties at its start"

@@ -93,10 +93,11 @@ fn check_deletable(node: &Node, topic: &TopicImage) -> Result<(), ApiError> {
             ),
         ));
     }
-    if !TopicConfig::resolve(&node.broker_configs(), &topic.configs).cleanup_delete {
+    let config = TopicConfig::resolve(&node.broker_configs(), &topic.configs);
+    if config.cleanup_compact && !config.cleanup_delete {
         return Err(ApiError::new(
             ResponseError::PolicyViolation,
-            "the topic's cleanup.policy does not have delete",
+            "the topic's cleanup.policy is compact alone",
         ));
     }
     Ok(())

@@ -14,7 +14,8 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 use ottla_core::config::{
-    BROKER_CONFIGS, ConfigDefinition, ConfigKind, ConfigSource, ConfigValue, TOPIC_CONFIGS,
+    BROKER_CONFIGS, ConfigDefinition, ConfigKind, ConfigSource, ConfigValue,
+    INTERNAL_BROKER_CONFIGS, TOPIC_CONFIGS, topic_documentation,
 };
 use ottla_core::controller::validate_topic_name;
 
@@ -25,9 +26,14 @@ use crate::node::Node;
 pub(super) const RESOURCE_TOPIC: i8 = 2;
 pub(super) const RESOURCE_BROKER: i8 = 4;
 
-/// What an owner's every property looks like: its values, in force first. A
-/// property without any is left out.
-type Values<'a> = Box<dyn Fn(&str) -> Vec<ConfigValue> + 'a>;
+/// One property of an owner: the value in force, and all that would apply.
+struct Values {
+    in_force: ConfigValue,
+    synonyms: Vec<ConfigValue>,
+}
+
+/// Says what each property of an owner is; one without a value is left out.
+type Properties<'a> = Box<dyn Fn(&str) -> Option<Values> + 'a>;
 
 pub(super) fn handle(
     node: &Arc<Node>,
@@ -53,12 +59,9 @@ fn configs(
     request: &DescribeConfigsRequest,
     resource: &DescribeConfigsResource,
 ) -> Result<Vec<DescribeConfigsResourceResult>, ApiError> {
-    let (table, values) = match resource.resource_type {
-        RESOURCE_TOPIC => (TOPIC_CONFIGS, topic_values(node, &resource.resource_name)?),
-        RESOURCE_BROKER => (
-            BROKER_CONFIGS,
-            broker_values(node, &resource.resource_name)?,
-        ),
+    let (table, properties) = match resource.resource_type {
+        RESOURCE_TOPIC => (TOPIC_CONFIGS, of_topic(node, &resource.resource_name)?),
+        RESOURCE_BROKER => (BROKER_CONFIGS, of_broker(node, &resource.resource_name)?),
         other => {
             return Err(ApiError::new(
                 ResponseError::InvalidRequest,
@@ -69,18 +72,21 @@ fn configs(
     // No list and an empty one both ask for everything.
     let keys = resource.configuration_keys.iter().flatten();
     let wanted = |definition: &&ConfigDefinition| {
+        if INTERNAL_BROKER_CONFIGS.contains(&definition.name) {
+            return false;
+        }
         keys.clone().next().is_none() || keys.clone().any(|key| key.as_str() == definition.name)
     };
     // A broker's properties are given at its start.
     let read_only = resource.resource_type == RESOURCE_BROKER;
     let described = table.iter().filter(wanted).filter_map(|one| {
-        let described = describe(request, one, &values(one.name))?;
+        let described = describe(request, one, properties(one.name)?);
         Some(described.with_read_only(read_only))
     });
     Ok(described.collect())
 }
 
-fn topic_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError> {
+fn of_topic<'a>(node: &'a Node, name: &str) -> Result<Properties<'a>, ApiError> {
     validate_topic_name(name)?;
     let missing = ResponseError::UnknownTopicOrPartition;
     let image = node.metadata.image();
@@ -89,12 +95,15 @@ fn topic_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError> 
         .ok_or_else(|| ApiError::new(missing, missing.to_string()))?;
     let (topic, broker) = (Arc::clone(topic), node.broker_configs());
     Ok(Box::new(move |name| {
-        broker.topic_values(&topic.configs, name)
+        Some(Values {
+            in_force: broker.topic_value(&topic.configs, name),
+            synonyms: broker.topic_synonyms(&topic.configs, name),
+        })
     }))
 }
 
 /// By the broker's id; the empty name asks for what all brokers were given.
-fn broker_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError> {
+fn of_broker<'a>(node: &'a Node, name: &str) -> Result<Properties<'a>, ApiError> {
     let own = node.config.node_id.to_string();
     if !name.is_empty() && name != own {
         return Err(ApiError::new(
@@ -109,36 +118,52 @@ fn broker_values<'a>(node: &'a Node, name: &str) -> Result<Values<'a>, ApiError>
         if only_defaults {
             values.retain(|value| value.source == ConfigSource::DynamicDefaultBroker);
         }
-        values
+        let in_force = values.first()?.clone();
+        values.retain(|value| value.value.is_some());
+        Some(Values {
+            in_force,
+            synonyms: values,
+        })
     }))
 }
 
 fn describe(
     request: &DescribeConfigsRequest,
     definition: &ConfigDefinition,
-    values: &[ConfigValue],
-) -> Option<DescribeConfigsResourceResult> {
-    let in_force = values.first()?;
-    let synonyms = values
-        .iter()
-        .filter(|_| request.include_synonyms)
-        .map(|value| {
-            DescribeConfigsSynonym::default()
-                .with_name(StrBytes::from_static_str(value.name))
-                .with_value(value.value.clone().map(StrBytes::from_string))
-                .with_source(wire_source(value.source))
-        });
-    let documentation = request.include_documentation && !definition.has_effect;
-    let described = DescribeConfigsResourceResult::default()
+    values: Values,
+) -> DescribeConfigsResourceResult {
+    let Values { in_force, synonyms } = values;
+    let told = synonyms.into_iter().filter(|_| request.include_synonyms);
+    let told = told.map(|value| {
+        DescribeConfigsSynonym::default()
+            .with_name(StrBytes::from_static_str(value.name))
+            .with_value(value.value.map(StrBytes::from_string))
+            .with_source(wire_source(value.source))
+    });
+    DescribeConfigsResourceResult::default()
         .with_name(StrBytes::from_static_str(definition.name))
-        .with_value(in_force.value.clone().map(StrBytes::from_string))
         .with_config_source(wire_source(in_force.source))
-        .with_synonyms(synonyms.collect())
+        .with_value(in_force.value.map(StrBytes::from_string))
+        .with_synonyms(told.collect())
         .with_config_type(wire_type(&definition.kind))
-        .with_documentation(
-            documentation.then(|| StrBytes::from_static_str("Accepted; does nothing in Ottla.")),
-        );
-    Some(described)
+        .with_documentation(documentation(request, definition))
+}
+
+/// What the property means, where we say so, and whether it means nothing here.
+fn documentation(
+    request: &DescribeConfigsRequest,
+    definition: &ConfigDefinition,
+) -> Option<StrBytes> {
+    const WITHOUT_EFFECT: &str = "Accepted; does nothing in Ottla.";
+    if !request.include_documentation {
+        return None;
+    }
+    let meaning = topic_documentation(definition.name);
+    let effect = (!definition.has_effect).then_some(WITHOUT_EFFECT);
+    match (meaning, effect) {
+        (Some(meaning), Some(effect)) => Some(StrBytes::from_string(format!("{meaning} {effect}"))),
+        (text, None) | (None, text) => text.map(StrBytes::from_static_str),
+    }
 }
 
 /// `ConfigEntry.ConfigSource` as numbered on the wire.
@@ -157,10 +182,10 @@ fn wire_type(kind: &ConfigKind) -> i8 {
     match kind {
         ConfigKind::Boolean => 1,
         ConfigKind::Choice(_) | ConfigKind::Text => 2,
-        ConfigKind::Int { .. } => 3,
+        ConfigKind::Int { .. } | ConfigKind::Level { .. } => 3,
         ConfigKind::Short { .. } => 4,
         ConfigKind::Long { .. } => 5,
         ConfigKind::Double { .. } => 6,
-        ConfigKind::List | ConfigKind::ListOf(_) => 7,
+        ConfigKind::List | ConfigKind::ListOf(_) | ConfigKind::ThrottledReplicas => 7,
     }
 }

@@ -172,6 +172,8 @@ async fn changes_that_kafka_refuses_are_refused_with_its_codes() {
     let unknown = ResponseError::UnknownTopicOrPartition.code();
     assert_eq!(code(TOPIC, "nothing", &good), unknown);
     assert_eq!(code(TOPIC, "", &good), invalid_request);
+    let no_name = ResponseError::InvalidTopicException.code();
+    assert_eq!(code(TOPIC, "no name!", &good), no_name);
     assert_eq!(code(99, "orders", &good), invalid_request);
     let none = [("retention.ms", None)];
     assert_eq!(code(TOPIC, "orders", &none), invalid_request);

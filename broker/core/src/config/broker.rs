@@ -8,7 +8,7 @@
 //! them.
 
 use super::definition::{ConfigDefinition, ConfigKind, find_definition};
-use super::topic::{candidates, in_force};
+use super::topic::{candidates, in_force, synonyms};
 use super::values::{ConfigSource, ConfigValue, Overrides};
 
 const fn honoured(
@@ -96,6 +96,11 @@ impl BrokerConfigs {
         candidates(self, overrides, name)
     }
 
+    /// What DescribeConfigs tells of where a topic property's value comes from.
+    pub fn topic_synonyms(&self, overrides: &Overrides, name: &str) -> Vec<ConfigValue> {
+        synonyms(self, overrides, name)
+    }
+
     /// The value of a topic property in force.
     pub fn topic_value(&self, overrides: &Overrides, name: &str) -> ConfigValue {
         in_force(self, overrides, name)
@@ -129,6 +134,31 @@ impl BrokerConfigs {
     }
 }
 
+/// Properties that are for Kafka's own tests and repairs: they can be set, and
+/// DescribeConfigs does not tell of them.
+pub static INTERNAL_BROKER_CONFIGS: &[&str] = &[
+    "controller.performance.always.log.threshold.ms",
+    "controller.performance.sample.period.ms",
+    "group.consumer.regex.refresh.interval.ms",
+    "group.share.initialize.retry.interval.ms",
+    "group.share.persister.class.name",
+    "internal.metadata.delete.delay.millis",
+    "internal.metadata.log.segment.bytes",
+    "internal.metadata.max.batch.size.in.bytes",
+    "log.initial.task.delay.ms",
+    "producer.id.expiration.check.interval.ms",
+    "remote.log.index.file.cache.ttl.ms",
+    "remote.log.manager.task.retry.backoff.max.ms",
+    "remote.log.manager.task.retry.backoff.ms",
+    "remote.log.manager.task.retry.jitter",
+    "server.max.startup.time.ms",
+    "share.coordinator.cold.partition.snapshot.interval.ms",
+    "share.coordinator.state.topic.prune.interval.ms",
+    "unclean.leader.election.interval.ms",
+    "unstable.api.versions.enable",
+    "unstable.feature.versions.enable",
+];
+
 /// Every broker property, sorted by name. `ottla.validate.compressed` is the
 /// only one that Kafka does not have: it always inflates batches to check them.
 #[rustfmt::skip] // a row a property, so that the table can be read as one
@@ -145,7 +175,7 @@ pub static BROKER_CONFIGS: &[ConfigDefinition] = &[
     honoured("broker.id", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("-1")),
     accepted("broker.rack", ConfigKind::Text, None),
     accepted("broker.session.timeout.ms", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("9000")),
-    honoured("compression.gzip.level", ConfigKind::Int { min: -1, max: 9 }, Some("-1")),
+    honoured("compression.gzip.level", ConfigKind::Level { min: 1, max: 9 }, Some("-1")),
     accepted("compression.lz4.level", ConfigKind::Int { min: 1, max: 17 }, Some("9")),
     honoured("compression.type", ConfigKind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), Some("producer")),
     accepted("compression.zstd.level", ConfigKind::Int { min: -131_072, max: 22 }, Some("3")),

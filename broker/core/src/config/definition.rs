@@ -46,12 +46,22 @@ pub enum ConfigKind {
         /// The largest valid value.
         max: f64,
     },
+    /// How hard a codec tries: a 32-bit number within the bounds, or −1, its own
+    /// default.
+    Level {
+        /// The fastest.
+        min: i32,
+        /// The smallest result.
+        max: i32,
+    },
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// Words separated by commas, each one of these; at least one.
+    /// Words separated by commas, each one of these; none is fine (KIP-1161).
     ListOf(&'static [&'static str]),
     /// Any words separated by commas.
     List,
+    /// `*`, or pairs `partition:broker` separated by commas.
+    ThrottledReplicas,
     /// Any text.
     Text,
 }
@@ -76,6 +86,9 @@ pub enum ConfigError {
         /// What would be valid.
         reason: String,
     },
+    /// Two properties that are fine alone and not together.
+    #[error("{0}")]
+    Conflict(String),
 }
 
 /// Looks `name` up in a table that is sorted by name.
@@ -119,14 +132,15 @@ impl ConfigKind {
             ConfigKind::Int { min, max } => bounds_problem(value, min, max),
             ConfigKind::Long { min } => bounds_problem(value, min, i64::MAX),
             ConfigKind::Double { min, max } => bounds_problem(value, min, max),
+            ConfigKind::Level { min, max } if value != "-1" => bounds_problem(value, min, max)
+                .map(|problem| format!("{problem}; -1 is the codec's default")),
+            ConfigKind::Level { .. } => None,
             ConfigKind::Choice(words) => word_problem(value, words),
-            ConfigKind::ListOf(words) => list_words(value)
-                .find_map(|word| word_problem(word, words))
-                .or_else(|| {
-                    value
-                        .is_empty()
-                        .then(|| format!("at least one of {} is needed", words.join(", ")))
-                }),
+            ConfigKind::ListOf(_) if value.is_empty() => None,
+            ConfigKind::ListOf(words) => value
+                .split(',')
+                .find_map(|word| word_problem(word.trim(), words)),
+            ConfigKind::ThrottledReplicas => throttled_replicas_problem(value),
             ConfigKind::List | ConfigKind::Text => None,
         }
     }
@@ -151,6 +165,24 @@ fn word_problem(word: &str, valid: &[&str]) -> Option<String> {
     (!valid.contains(&word)).then(|| format!("string must be one of: {}", valid.join(", ")))
 }
 
+/// As lenient as Kafka: pairs may be missing between commas, and what follows a
+/// `*` does not matter.
+fn throttled_replicas_problem(value: &str) -> Option<String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_pair = |pair: &str| {
+        let pair = pair.trim();
+        let halves = pair.split_once(':');
+        pair.is_empty() || halves.is_some_and(|(left, right)| is_number(left) && is_number(right))
+    };
+    let mut pairs = value.split(',');
+    let is_valid = pairs
+        .clone()
+        .next()
+        .is_some_and(|first| first.trim() == "*")
+        || pairs.all(is_pair);
+    (!is_valid).then(|| "either * or pairs partition:broker, separated by commas".to_owned())
+}
+
 /// The words of a comma-separated list, trimmed, empty ones left out.
 pub(super) fn list_words(value: &str) -> impl Iterator<Item = &str> {
     value
@@ -164,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{BROKER_CONFIGS, TOPIC_CONFIGS};
+    use crate::config::{BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, TOPIC_CONFIGS};
 
     #[test]
     fn tables_are_sorted_and_every_default_is_valid() {
@@ -175,6 +207,13 @@ mod tests {
                     assert_eq!(definition.validate(default), Ok(()), "{}", definition.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_internal_property_is_one_of_the_brokers() {
+        for name in INTERNAL_BROKER_CONFIGS {
+            assert!(find_definition(BROKER_CONFIGS, name).is_ok(), "{name}");
         }
     }
 
@@ -205,8 +244,31 @@ mod tests {
         );
         assert!(problem("retention.ms", "soon").contains("not a number"));
         assert!(problem("cleanup.policy", "delete,shred").contains("must be one of"));
-        assert!(problem("cleanup.policy", "").contains("at least one"));
+        assert!(problem("cleanup.policy", "delete,").contains("must be one of"));
+        assert!(problem("compression.gzip.level", "0").contains("at least 1"));
+        for pairs in ["x", "0:1:2", "0:1,*", "none", "-1:0"] {
+            assert!(problem("leader.replication.throttled.replicas", pairs).contains("pairs"));
+        }
         assert!(problem("min.cleanable.dirty.ratio", "NaN").contains("at least"));
+    }
+
+    #[test]
+    fn values_that_kafka_takes_are_taken() {
+        for (name, value) in [
+            ("cleanup.policy", ""),
+            ("cleanup.policy", " delete , compact "),
+            ("cleanup.policy", "delete,delete"),
+            ("compression.gzip.level", "-1"),
+            ("retention.bytes", "-100"),
+            ("retention.ms", " +5 "),
+            ("preallocate", " TRUE "),
+            ("follower.replication.throttled.replicas", "*"),
+            ("follower.replication.throttled.replicas", " 0:1 , 1:2"),
+            ("follower.replication.throttled.replicas", ""),
+        ] {
+            let definition = find_definition(TOPIC_CONFIGS, name).unwrap();
+            assert_eq!(definition.validate(value), Ok(()), "{name}={value}");
+        }
     }
 
     proptest! {

@@ -7,10 +7,12 @@
 
 mod broker;
 mod definition;
+mod documentation;
 mod topic;
 mod values;
 
-pub use broker::{BROKER_CONFIGS, BrokerConfigs};
+pub use broker::{BROKER_CONFIGS, BrokerConfigs, INTERNAL_BROKER_CONFIGS};
 pub use definition::{ConfigDefinition, ConfigError, ConfigKind, find_definition};
-pub use topic::{TOPIC_CONFIGS, TopicConfig, is_list_config};
+pub use documentation::topic_documentation;
+pub use topic::{TOPIC_CONFIGS, TopicConfig, check_topic_configs, is_list_config};
 pub use values::{ConfigSource, ConfigValue, Overrides};

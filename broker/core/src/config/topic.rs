@@ -1,7 +1,7 @@
 //! The topic properties of Apache Kafka 4.3 and what they mean for a log.
 
 use super::broker::BrokerConfigs;
-use super::definition::{ConfigDefinition, ConfigKind, find_definition, list_words};
+use super::definition::{ConfigDefinition, ConfigError, ConfigKind, find_definition, list_words};
 use super::values::{ConfigSource, ConfigValue, Overrides};
 use crate::batch::{Codec, TimestampType};
 
@@ -42,7 +42,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
     ),
     definition(
         "compression.gzip.level",
-        ConfigKind::Int { min: -1, max: 9 },
+        ConfigKind::Level { min: 1, max: 9 },
         "-1",
         &[("compression.gzip.level", 1)],
     ),
@@ -96,7 +96,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
     ),
     without_effect(definition(
         "follower.replication.throttled.replicas",
-        ConfigKind::List,
+        ConfigKind::ThrottledReplicas,
         "",
         &[],
     )),
@@ -111,7 +111,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
     ),
     without_effect(definition(
         "leader.replication.throttled.replicas",
-        ConfigKind::List,
+        ConfigKind::ThrottledReplicas,
         "",
         &[],
     )),
@@ -239,7 +239,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
         "10485760",
         &[("log.index.size.max.bytes", 1)],
     ),
-    definition(
+    without_effect(definition(
         "segment.jitter.ms",
         COUNT,
         "0",
@@ -247,7 +247,7 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
             ("log.roll.jitter.ms", 1),
             ("log.roll.jitter.hours", MS_PER_HOUR),
         ],
-    ),
+    )),
     definition(
         "segment.ms",
         ConfigKind::Long { min: 1 },
@@ -264,7 +264,34 @@ pub static TOPIC_CONFIGS: &[ConfigDefinition] = &[
 
 /// True when values may be appended to and subtracted from (KIP-339).
 pub fn is_list_config(definition: &ConfigDefinition) -> bool {
-    matches!(definition.kind, ConfigKind::List | ConfigKind::ListOf(_))
+    matches!(
+        definition.kind,
+        ConfigKind::List | ConfigKind::ListOf(_) | ConfigKind::ThrottledReplicas
+    )
+}
+
+/// Checks what the properties of a topic cannot say one by one.
+pub fn check_topic_configs(overrides: &Overrides) -> Result<(), ConfigError> {
+    let text = |name: &str| {
+        let definition = find_definition(TOPIC_CONFIGS, name).ok()?;
+        overrides.value(name).or(definition.default)
+    };
+    let long = |name: &str| text(name)?.parse::<i64>().ok();
+    let (least, most) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+    if long(least) > long(most) {
+        return Err(ConfigError::Conflict(format!(
+            "{least} is larger than {most}: no record could ever be compacted"
+        )));
+    }
+    let tiered = "remote.storage.enable";
+    if text(tiered).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return Err(ConfigError::InvalidValue {
+            name: tiered,
+            value: "true".to_owned(),
+            reason: "there is no tiered storage in this broker".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// What applies to the partitions of one topic.
@@ -392,6 +419,37 @@ pub(super) fn candidates(
     own.into_iter().chain(of_broker).chain([default]).collect()
 }
 
+/// What DescribeConfigs tells of where a value comes from: the topic's own, and
+/// what was set for the brokers under each synonym, in their own units.
+///
+/// As in Kafka, what stands before the first synonym's own name is left out, and
+/// with it the default where only a later synonym has one.
+pub(super) fn synonyms(
+    broker: &BrokerConfigs,
+    overrides: &Overrides,
+    name: &str,
+) -> Vec<ConfigValue> {
+    let definition =
+        find_definition(TOPIC_CONFIGS, name).expect("only names of the table are asked for");
+    let own = overrides.value(name).map(|value| ConfigValue {
+        name: definition.name,
+        value: Some(value.to_owned()),
+        source: ConfigSource::Topic,
+    });
+    let mut of_broker: Vec<_> = definition
+        .synonyms
+        .iter()
+        .flat_map(|(synonym, _)| broker.values(synonym))
+        .filter(|value| value.value.is_some())
+        .collect();
+    of_broker.sort_by_key(|value| value.source);
+    let first = definition.synonyms.first().map(|(first, _)| *first);
+    let told = of_broker
+        .into_iter()
+        .skip_while(|value| Some(value.name) != first);
+    own.into_iter().chain(told).collect()
+}
+
 fn scaled(text: &str, factor: i64) -> String {
     match text.parse::<i64>() {
         // −1 means "for ever" in every unit.
@@ -446,6 +504,56 @@ mod tests {
         assert_eq!(TopicConfig::resolve(&broker, &topic).retention_ms, 1_000);
         topic.set(TOPIC_CONFIGS, "retention.ms", "-1").unwrap();
         assert_eq!(TopicConfig::resolve(&broker, &topic).retention_ms, -1);
+    }
+
+    #[test]
+    fn synonyms_are_told_as_kafka_tells_them() {
+        let mut broker = BrokerConfigs::default();
+        let mut topic = Overrides::default();
+        let told = |broker: &BrokerConfigs, topic: &Overrides, name| -> Vec<_> {
+            let synonyms = synonyms(broker, topic, name).into_iter();
+            synonyms
+                .map(|synonym| (synonym.name, synonym.value.unwrap(), synonym.source))
+                .collect()
+        };
+        // Only log.retention.hours has a default, and it is not the first.
+        assert_eq!(told(&broker, &topic, "retention.ms"), []);
+        assert_eq!(told(&broker, &topic, "remote.log.copy.disable"), []);
+        let default = |name, value: &str| (name, value.to_owned(), ConfigSource::Default);
+        assert_eq!(
+            told(&broker, &topic, "retention.bytes"),
+            [default("log.retention.bytes", "-1")]
+        );
+        let hours = default("log.retention.hours", "168");
+        broker
+            .fixed
+            .set(BROKER_CONFIGS, "log.retention.ms", "5")
+            .unwrap();
+        topic.set(TOPIC_CONFIGS, "retention.ms", "7").unwrap();
+        let fixed = (
+            "log.retention.ms",
+            "5".to_owned(),
+            ConfigSource::StaticBroker,
+        );
+        let own = ("retention.ms", "7".to_owned(), ConfigSource::Topic);
+        assert_eq!(told(&broker, &topic, "retention.ms"), [own, fixed, hours]);
+    }
+
+    #[test]
+    fn properties_that_contradict_each_other_are_refused() {
+        let check = |pairs: &[(&str, &str)]| {
+            let mut overrides = Overrides::default();
+            for (name, value) in pairs {
+                overrides.set(TOPIC_CONFIGS, name, value).unwrap();
+            }
+            check_topic_configs(&overrides).is_ok()
+        };
+        let (least, most) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+        assert!(check(&[]));
+        assert!(check(&[(least, "5"), (most, "5")]));
+        assert!(!check(&[(least, "6"), (most, "5")]));
+        assert!(check(&[("remote.storage.enable", "false")]));
+        assert!(!check(&[("remote.storage.enable", "TRUE")]));
     }
 
     #[test]

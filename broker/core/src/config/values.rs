@@ -8,8 +8,9 @@ use super::definition::{ConfigDefinition, ConfigError, find_definition};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides(BTreeMap<&'static str, String>);
 
-/// Where the value in force comes from, as DescribeConfigs reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the value in force comes from, as DescribeConfigs reports it; what comes
+/// first wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConfigSource {
     /// Set on the topic.
     Topic,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::image::MetadataImage;
 use super::record::MetadataRecord;
 use crate::config::{
-    BROKER_CONFIGS, ConfigDefinition, ConfigError, Overrides, TOPIC_CONFIGS, find_definition,
-    is_list_config,
+    BROKER_CONFIGS, ConfigDefinition, ConfigError, Overrides, TOPIC_CONFIGS, check_topic_configs,
+    find_definition, is_list_config,
 };
 
 /// What a property belongs to.
@@ -70,7 +70,14 @@ pub fn decide_alter_configs(
     for alteration in alterations {
         apply(table, &current, &mut changed, alteration)?;
     }
-    let records = alterations.iter().map(|alteration| MetadataRecord::Config {
+    if let ConfigResource::Topic(_) = resource {
+        check_topic_configs(&changed)?;
+    }
+    // A name that nobody knows can be taken away: it is not there.
+    let known = alterations
+        .iter()
+        .filter(|alteration| find_definition(table, &alteration.name).is_ok());
+    let records = known.map(|alteration| MetadataRecord::Config {
         resource: resource.clone(),
         name: Arc::from(alteration.name.as_str()),
         value: changed.value(&alteration.name).map(Arc::from),
@@ -133,7 +140,10 @@ fn apply(
     changed: &mut Overrides,
     alteration: &ConfigAlteration,
 ) -> Result<(), AlterConfigError> {
-    let definition = find_definition(table, &alteration.name)?;
+    let definition = match find_definition(table, &alteration.name) {
+        Err(_) if alteration.operation == AlterOperation::Delete => return Ok(()),
+        found => found?,
+    };
     match &alteration.operation {
         AlterOperation::Set(value) => changed.set(table, definition.name, value)?,
         AlterOperation::Delete => changed.remove(definition.name),
@@ -152,23 +162,22 @@ fn apply(
     Ok(())
 }
 
+/// As Kafka does it, an empty word is one too: whether it is valid is for the
+/// property to say.
 fn list_change(old: &str, words: &str, append: bool) -> String {
-    let split = |text: &str| -> Vec<String> {
-        text.split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let (mut list, words) = (split(old), split(words));
-    if append {
-        for word in words {
-            if !list.contains(&word) {
-                list.push(word);
-            }
+    let old = Some(old).filter(|old| !old.is_empty());
+    let mut list: Vec<&str> = old
+        .into_iter()
+        .flat_map(|old| old.split(','))
+        .map(str::trim)
+        .collect();
+    for word in words.split(',').map(str::trim) {
+        let position = list.iter().position(|known| *known == word);
+        match (append, position) {
+            (true, None) => list.push(word),
+            (false, Some(position)) => drop(list.remove(position)),
+            _ => {}
         }
-    } else {
-        list.retain(|word| !words.contains(word));
     }
     list.join(",")
 }
@@ -228,6 +237,43 @@ mod tests {
         let wrong = alteration("retention.ms", AlterOperation::Append("1".into()));
         let refused = decide_alter_configs(&image, &topic(), &[wrong]);
         assert!(matches!(refused, Err(AlterConfigError::NotAList(_))));
+    }
+
+    #[test]
+    fn a_policy_can_be_taken_away_whole_and_an_unknown_name_too() {
+        let mut image = image();
+        let cut = alteration("cleanup.policy", AlterOperation::Subtract("delete".into()));
+        let gone = alteration("nonsense", AlterOperation::Delete);
+        let records = decide_alter_configs(&image, &topic(), &[cut, gone]).unwrap();
+        assert_eq!(records.len(), 1);
+        for record in records {
+            image.replay(&record);
+        }
+        let policy = image.topic("t").unwrap().configs.value("cleanup.policy");
+        assert_eq!(policy, Some(""));
+        let nothing = alteration("cleanup.policy", AlterOperation::Append("compact,".into()));
+        let refused = decide_alter_configs(&image, &topic(), &[nothing]);
+        assert!(matches!(refused, Err(AlterConfigError::Invalid(_))));
+    }
+
+    #[test]
+    fn what_is_not_named_is_taken_away_when_all_is_replaced() {
+        let mut image = image();
+        let mut replace = |properties: &[(&str, &str)]| {
+            let properties = properties.iter();
+            let properties = properties.map(|(name, value)| ((*name).into(), (*value).into()));
+            for record in decide_replace_configs(&image, &topic(), properties.collect()).unwrap() {
+                image.replay(&record);
+            }
+            let configs = &image.topic("t").unwrap().configs;
+            configs.iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            replace(&[("retention.ms", "1"), ("segment.ms", "2")]),
+            ["retention.ms", "segment.ms"]
+        );
+        assert_eq!(replace(&[("segment.ms", "3")]), ["segment.ms"]);
+        assert_eq!(replace(&[]), [""; 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::image::{MetadataImage, PartitionImage, TopicImage};
 use super::record::MetadataRecord;
 use super::topic_name::{TopicNameError, validate_topic_name};
-use crate::config::{ConfigError, Overrides, TOPIC_CONFIGS};
+use crate::config::{ConfigError, Overrides, TOPIC_CONFIGS, check_topic_configs};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 
 /// One request may not ask for more: Kafka's controller has the same limit.
@@ -267,6 +267,7 @@ fn overrides(configs: &[(String, Option<String>)]) -> Result<Overrides, ConfigEr
             None => drop(crate::config::find_definition(TOPIC_CONFIGS, name)?),
         }
     }
+    check_topic_configs(&overrides)?;
     Ok(overrides)
 }
 
