@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::config::{InvalidConfig, NodeConfig, set_property};
 use crate::embed::{
-    Api, BrokerClock, EmbedConfig, FaultBuilder, GroupHandle, NewRecord, TopicHandle, Waits,
-    client_config,
+    Api, BrokerClock, Control, EmbedConfig, FaultBuilder, GroupHandle, NewRecord, TopicHandle,
+    Wait, Waits, client_config,
 };
 use crate::node::Node;
 use crate::observe::Observer;
@@ -391,17 +391,35 @@ impl Broker {
     /// # }).unwrap();
     /// ```
     pub fn fault(&self, api: Api) -> FaultBuilder {
-        FaultBuilder::new(self.waits(), api)
+        self.control().fault(api)
     }
 
     /// Takes every fault back, and says how many there were.
     pub fn clear_faults(&self) -> usize {
-        self.running().node.faults.clear()
+        self.control().clear_faults()
     }
 
     /// The broker's clock, to move it forward.
     pub fn clock(&self) -> BrokerClock {
-        BrokerClock::new(Arc::downgrade(&self.running().node))
+        self.control().clock()
+    }
+
+    /// Takes back what happened since the start, in one step: topics, records,
+    /// groups, their offsets and faults are gone; what the
+    /// builder was told ([`topic`](BrokerBuilder::topic),
+    /// [`records`](BrokerBuilder::records)) is there again, under new topic ids.
+    ///
+    /// Connections stay, and so do time, as far as it was advanced, and the
+    /// counters. Requests on their way find what they asked for gone, and fail
+    /// as after the deletion of a topic. A consumer that goes on belongs to its
+    /// group again: end it first.
+    pub fn reset(&self) -> Wait<()> {
+        self.control().reset()
+    }
+
+    /// What drives this broker, to hand to somebody else.
+    pub fn control(&self) -> Control {
+        Control::new(self.waits())
     }
 
     /// The cluster's id.

@@ -20,7 +20,7 @@ pub async fn connect(servers: &str, language: Language) -> Result<Client, Failur
     if config.bootstrap_servers.is_empty() {
         return Err(Failure::usage(language.pick(
             "--bootstrap names no server; give it as host:port",
-            "--bootstrap에 서버가 없습니다. host:port 꼴로 지정하세요",
+            "--bootstrap에 서버가 없어요. host:port 꼴로 지정하세요",
         )));
     }
     Client::connect(config, Environment::system())

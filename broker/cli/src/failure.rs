@@ -60,11 +60,11 @@ impl Failure {
             ClientError::Connect { address, source } => unreachable(language, address, source),
             ClientError::Disconnected { address, .. } => language.pick(
                 format!("{error}. Does a Kafka broker listen on {address}?"),
-                format!("{address}에서 응답 전에 연결이 끊겼습니다. 그 주소에서 Kafka 브로커가 듣고 있나요?"),
+                format!("{address}에서 응답 전에 연결이 끊겼어요. 그 주소에서 Kafka 브로커가 듣고 있나요?"),
             ),
             ClientError::TimedOut { address, timeout_ms, .. } => language.pick(
                 format!("{error}. Is it a Kafka broker, and is it overloaded?"),
-                format!("{address}가 {timeout_ms}ms 안에 응답하지 않았습니다. Kafka 브로커가 맞는지, 과부하는 아닌지 확인하세요."),
+                format!("{address}가 {timeout_ms}ms 안에 응답하지 않았어요. Kafka 브로커가 맞는지, 과부하는 아닌지 확인하세요."),
             ),
             ClientError::Refused { code, subject, .. } => match advice(language, *code) {
                 Some(advice) => format!("{}. {advice}", error.to_string().trim_end_matches('.')),
@@ -91,15 +91,13 @@ fn unreachable(language: Language, address: &str, source: &io::Error) -> String 
                  Start one with `ottla serve`, or name another with --bootstrap"
             ),
             format!(
-                "{address}에서 듣는 프로그램이 없습니다. 브로커가 실행 중인가요? \
+                "{address}에서 듣는 프로그램이 없어요. 브로커가 실행 중인가요? \
                  `ottla serve`로 시작하거나 --bootstrap으로 다른 주소를 지정하세요"
             ),
         ),
         _ => language.pick(
             format!("cannot connect to {address}: {why}. Check --bootstrap and the network"),
-            format!(
-                "{address}에 연결할 수 없습니다: {why}. --bootstrap 값과 네트워크를 확인하세요"
-            ),
+            format!("{address}에 연결할 수 없어요: {why}. --bootstrap 값과 네트워크를 확인하세요"),
         ),
     }
 }
@@ -117,15 +115,15 @@ fn advice(language: Language, code: ErrorCode) -> Option<&'static str> {
         ),
         "INVALID_REPLICATION_FACTOR" => (
             "A partition has at most one replica per broker; see `ottla cluster describe`",
-            "복제본은 브로커당 하나까지입니다. `ottla cluster describe`로 브로커 수를 확인하세요",
+            "복제본은 브로커당 하나까지예요. `ottla cluster describe`로 브로커 수를 확인하세요",
         ),
         "INVALID_PARTITIONS" => (
             "Partitions can be added, never removed",
-            "파티션은 늘릴 수만 있고 줄일 수 없습니다",
+            "파티션은 늘릴 수만 있고 줄일 수 없어요",
         ),
         "NON_EMPTY_GROUP" | "UNKNOWN_MEMBER_ID" => (
             "The group has members; stop its consumers first",
-            "그룹에 멤버가 있습니다. 먼저 컨슈머를 멈추세요",
+            "그룹에 멤버가 있어요. 먼저 컨슈머를 멈추세요",
         ),
         "GROUP_ID_NOT_FOUND" => (
             "See which groups there are with `ottla group list`",

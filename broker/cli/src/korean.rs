@@ -57,7 +57,7 @@ const TEXTS: &[Entry] = &[
   ottla consume --topic orders --from-beginning --show-keys
   ottla group describe billing
 
-`serve`와 `log`를 뺀 모든 명령은 Apache Kafka에도 그대로 쓸 수 있습니다. --bootstrap이나
+`serve`와 `log`를 뺀 모든 명령은 Apache Kafka에도 그대로 쓸 수 있어요. --bootstrap이나
 KAFKA_BOOTSTRAP_SERVERS로 주소만 지정하세요. 종료 코드: 0 성공, 1 실패, 2 잘못된 사용.",
     ),
     ("", "bootstrap", "접속할 브로커들, host:port[,host:port…]"),
@@ -86,8 +86,9 @@ KAFKA_BOOTSTRAP_SERVERS로 주소만 지정하세요. 종료 코드: 0 성공, 1
   ottla serve --listen 0.0.0.0:9092 --data /var/lib/ottla
   ottla serve --config server.properties --set log.retention.hours=24
   ottla serve --listen 127.0.0.1:0 --ready-file /tmp/ottla.json --exit-with-stdin
+  ottla serve --listen 127.0.0.1:0 --http 127.0.0.1:0 --control    어떤 언어의 테스트에서든
 
-인증이 없습니다. 포트에 닿을 수 있으면 누구나 읽고 쓸 수 있습니다.",
+인증이 없어요. 포트에 닿을 수 있으면 누구나 읽고 쓸 수 있어요.",
     ),
     (
         "serve",
@@ -98,6 +99,11 @@ KAFKA_BOOTSTRAP_SERVERS로 주소만 지정하세요. 종료 코드: 0 성공, 1
         "serve",
         "http",
         "지표, 건강 상태, 클러스터 상태를 HTTP로 보여 줄 주소",
+    ),
+    (
+        "serve",
+        "control",
+        "테스트가 HTTP로 브로커를 다루게 함: 장애, 시계, 초기화. --http에 루프백 주소가 필요",
     ),
     (
         "serve",

@@ -59,7 +59,7 @@ fn a_taken_port_is_one_clear_sentence() {
     );
     assert_eq!(said.lines().count(), 1, "{said}");
     let korean = run(&["serve", "--listen", &address, "--lang", "ko"]);
-    assert!(stderr(&korean).contains("이미 쓰이고 있습니다"));
+    assert!(stderr(&korean).contains("이미 쓰이고 있어요"));
 }
 
 #[test]

@@ -6,8 +6,9 @@
 //! | `/readyz` | the broker serves clients |
 //! | `/metrics` | counters and gauges in Prometheus' text format |
 //! | `/api/cluster` | topics, partitions, offsets and groups as JSON |
+//! | `/control/…` | faults, the clock, a reset: only with [`ConsoleBuilder::control`] |
 //!
-//! It reads what [`ottla::observe`] shows and changes nothing. It listens on
+//! Besides `/control` it reads what [`ottla::observe`] shows and changes nothing. It listens on
 //! loopback unless told otherwise, and answers only requests that name a host
 //! it knows: a page on the web must not reach a broker on the reader's machine.
 //!
@@ -22,6 +23,7 @@
 //! ```
 
 mod cluster;
+mod control;
 mod health;
 mod hosts;
 mod metrics;

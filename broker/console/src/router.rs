@@ -6,19 +6,33 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
+use ottla::embed::Control;
 use ottla::observe::Observer;
 
 use crate::hosts::{self, Hosts};
-use crate::{cluster, health, metrics};
+use crate::{cluster, control, health, metrics};
 
 /// The console of one broker as a router, for programs that serve HTTP already.
 pub fn router(observer: Observer, hosts: Hosts) -> Router {
+    guarded(views(observer), hosts)
+}
+
+/// The same, and what drives the broker.
+pub(crate) fn router_with_control(observer: Observer, control: Control, hosts: Hosts) -> Router {
+    guarded(views(observer).merge(control::routes(control)), hosts)
+}
+
+fn views(observer: Observer) -> Router {
     Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::text))
         .route("/api/cluster", get(cluster::json))
         .with_state(observer)
+}
+
+fn guarded(routes: Router, hosts: Hosts) -> Router {
+    routes
         .layer(from_fn_with_state(hosts, hosts::check))
         .layer(map_response(with_safe_headers))
 }

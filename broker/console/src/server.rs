@@ -4,13 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ottla::embed::Control;
 use ottla::observe::Observer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::hosts::Hosts;
-use crate::router::router;
+use crate::router::{router, router_with_control};
 
 /// How long a stop waits for requests under way.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,6 +24,12 @@ pub enum StartError {
         "{address} can be reached by other machines; listen on 127.0.0.1, or allow remote access"
     )]
     Remote {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// Other machines could drive the broker.
+    #[error("{address} can be reached by other machines; control is for 127.0.0.1 alone")]
+    RemoteControl {
         /// The address asked for.
         address: SocketAddr,
     },
@@ -42,6 +49,7 @@ pub struct ConsoleBuilder {
     observer: Observer,
     listen: SocketAddr,
     remote: Option<Vec<String>>,
+    control: Option<Control>,
 }
 
 impl ConsoleBuilder {
@@ -59,9 +67,19 @@ impl ConsoleBuilder {
         self
     }
 
+    /// Lets whoever reaches it drive the broker: faults, the clock, a reset.
+    /// For tests, and on loopback alone.
+    pub fn control(mut self, control: Control) -> Self {
+        self.control = Some(control);
+        self
+    }
+
     /// Starts to serve, on the runtime this is called from.
     pub async fn start(self) -> Result<Console, StartError> {
         let address = self.listen;
+        if self.control.is_some() && !address.ip().is_loopback() {
+            return Err(StartError::RemoteControl { address });
+        }
         let hosts = match self.remote {
             Some(names) => Hosts::remote(names),
             None if address.ip().is_loopback() => Hosts::loopback(),
@@ -71,7 +89,11 @@ impl ConsoleBuilder {
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = axum::serve(listener, router(self.observer, hosts))
+        let router = match self.control {
+            None => router(self.observer, hosts),
+            Some(control) => router_with_control(self.observer, control, hosts),
+        };
+        let serving = axum::serve(listener, router)
             .with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
         let serving = tokio::spawn(async move { serving.await });
         Ok(Console {
@@ -97,6 +119,7 @@ impl Console {
             observer,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             remote: None,
+            control: None,
         }
     }
 

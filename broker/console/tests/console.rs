@@ -1,6 +1,9 @@
 //! The console of a real broker: its router without a socket, and once over TCP.
 #![allow(clippy::unwrap_used)]
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -223,4 +226,139 @@ async fn an_address_that_others_reach_needs_permission_and_a_taken_port_is_named
         problem.starts_with(&format!("cannot listen for HTTP on {}", first.address())),
         "{problem}"
     );
+}
+
+/// Asks a console over TCP, as a program of any language would.
+async fn send(address: SocketAddr, head: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{head} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\
+         Content-Type: application/json\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+async fn controlled(broker: &Broker) -> Console {
+    let console = Console::builder(broker.observer()).control(broker.control());
+    console.start().await.unwrap()
+}
+
+#[tokio::test]
+async fn faults_are_set_and_taken_back_over_http() {
+    let broker = broker().await;
+    let console = controlled(&broker).await;
+    let address = console.address();
+    let fault = r#"{"api":"ApiVersions","times":1,"fault":{"error":"UNSUPPORTED_VERSION"}}"#;
+    let (status, added) = send(address, "POST /control/faults", fault).await;
+    assert_eq!((status, added.as_str()), (201, r#"{"id":0}"#));
+    ask_api_versions(&broker).await;
+    let (status, gone) = send(address, "DELETE /control/faults/0", "").await;
+    assert_eq!(status, 404, "it has struck: {gone}");
+    for fault in [
+        r#"{"api":"Fetch","topic":"orders","partition":0,"fault":{"error":6}}"#,
+        r#"{"api":"Fetch","topic":"orders","fault":{"delay_ms":10}}"#,
+        r#"{"api":"Produce","fault":"disconnect"}"#,
+        r#"{"api":"Produce","fault":"apply_then_disconnect"}"#,
+        r#"{"api":"Produce","fault":"corrupt"}"#,
+    ] {
+        let (status, said) = send(address, "POST /control/faults", fault).await;
+        assert_eq!(status, 201, "{said}");
+    }
+    let (_, removed) = send(address, "DELETE /control/faults/1", "").await;
+    assert_eq!(removed, r#"{"removed":1}"#);
+    let (_, removed) = send(address, "DELETE /control/faults", "").await;
+    assert_eq!(removed, r#"{"removed":4}"#);
+}
+
+#[tokio::test]
+async fn the_clock_moves_and_a_reset_resets_over_http() {
+    let broker = broker().await;
+    let console = controlled(&broker).await;
+    let address = console.address();
+    let before = broker.clock().now();
+    let (status, now) = send(address, "POST /control/clock", r#"{"advance_ms":60000}"#).await;
+    assert_eq!(status, 200);
+    let now: Value = serde_json::from_str(&now).unwrap();
+    assert!(now["now_ms"].as_u64().unwrap() > 1_700_000_000_000);
+    assert!(broker.clock().now() >= before + Duration::from_secs(60));
+    broker.topic("later").append("one").await.unwrap();
+    assert_eq!(send(address, "POST /control/reset", "").await.0, 204);
+    let cluster = broker.observer().cluster().await.unwrap();
+    let names: Vec<_> = cluster.topics.iter().map(|topic| &topic.name).collect();
+    assert_eq!(names, ["orders"]);
+}
+
+#[tokio::test]
+async fn orders_that_make_no_sense_are_refused_with_what_would() {
+    let broker = broker().await;
+    let console = controlled(&broker).await;
+    for (body, expected) in [
+        ("", "a fault looks like"),
+        ("[]", "a fault looks like"),
+        (r#"{"api":"Fetch"}"#, "missing field `fault`"),
+        (r#"{"api":"Fetch","fault":"nonsense"}"#, "unknown variant"),
+        (
+            r#"{"api":"Nonsense","fault":"corrupt"}"#,
+            "Produce and Fetch are two",
+        ),
+        (
+            r#"{"api":"Fetch","fault":{"error":"NO_SUCH"}}"#,
+            "NOT_LEADER_OR_FOLLOWER is one",
+        ),
+        (
+            r#"{"api":"Fetch","partition":1,"fault":"corrupt"}"#,
+            "needs its",
+        ),
+        (
+            r#"{"api":"Heartbeat","topic":"t","fault":"corrupt"}"#,
+            "name no topic",
+        ),
+    ] {
+        let (status, said) = send(console.address(), "POST /control/faults", body).await;
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let said = said["error"].as_str().unwrap();
+        assert!(status == 400 && said.contains(expected), "{body}: {said}");
+    }
+    let large = " ".repeat(17 << 10);
+    let (status, said) = send(console.address(), "POST /control/faults", &large).await;
+    assert_eq!(status, 413, "{said}");
+    assert_eq!(broker.clear_faults(), 0);
+}
+
+#[tokio::test]
+async fn no_page_and_no_other_machine_drives_a_broker() {
+    let broker = broker().await;
+    // Without being asked for it is not there.
+    let router = router(broker.observer(), Hosts::loopback());
+    let reset = Request::post("/control/reset").header(header::HOST, "127.0.0.1");
+    let (status, _) = ask(&router, reset.body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+
+    let console = controlled(&broker).await;
+    let address = console.address();
+    let cross_site = "POST /control/reset HTTP/1.1\r\nOrigin: http://evil.example\r\nX: ";
+    // The rest of the request line ends up in the made-up header.
+    assert_eq!(send(address, cross_site, "").await.0, 403);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let form = format!(
+        "POST /control/faults HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    stream.write_all(form.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 415"), "{answer}");
+
+    let everywhere = Console::builder(broker.observer())
+        .control(broker.control())
+        .allow_remote([])
+        .listen("0.0.0.0:0".parse().unwrap());
+    let refused = everywhere.start().await;
+    assert!(matches!(refused, Err(StartError::RemoteControl { .. })));
 }

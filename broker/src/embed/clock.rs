@@ -1,9 +1,8 @@
 //! The clock of an embedded broker, in a test's hand.
 
-use std::sync::Weak;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::node::Node;
+use super::wait::Waits;
 
 /// The clock of one broker. Made by [`Broker::clock`](crate::Broker::clock).
 ///
@@ -13,19 +12,19 @@ use crate::node::Node;
 /// time always: the client measures it too.
 #[derive(Clone, Debug)]
 pub struct BrokerClock {
-    node: Weak<Node>,
+    waits: Waits,
 }
 
 impl BrokerClock {
-    pub(crate) fn new(node: Weak<Node>) -> BrokerClock {
-        BrokerClock { node }
+    pub(crate) fn new(waits: Waits) -> BrokerClock {
+        BrokerClock { waits }
     }
 
     /// Moves the clock forward: sessions expire and retention is due as if `by`
     /// had passed, at most some hundred million years. It never goes back.
     /// Nothing once the broker has stopped.
     pub fn advance(&self, by: Duration) {
-        if let Some(node) = self.node.upgrade() {
+        if let Some(node) = self.waits.node() {
             node.clock.advance(by);
             node.timers.clock_advanced();
         }
@@ -33,10 +32,7 @@ impl BrokerClock {
 
     /// What time it is for the broker; the epoch once it has stopped.
     pub fn now(&self) -> SystemTime {
-        let wall_ms = self
-            .node
-            .upgrade()
-            .map_or(0, |node| node.clock.now().wall_ms);
+        let wall_ms = self.waits.node().map_or(0, |node| node.clock.now().wall_ms);
         UNIX_EPOCH + Duration::from_millis(wall_ms.max(0) as u64)
     }
 }

@@ -18,6 +18,7 @@
 mod append;
 mod client_config;
 mod clock;
+mod control;
 mod error;
 mod faults;
 mod group;
@@ -26,11 +27,13 @@ mod read;
 mod record;
 mod report;
 mod requests;
+mod reset;
 mod topic;
 mod wait;
 
 pub use append::Placed;
 pub use clock::BrokerClock;
+pub use control::Control;
 pub use error::EmbedError;
 pub use faults::{Api, ErrorCode, FaultBuilder, FaultHandle, UnknownApi, UnknownErrorCode};
 pub use group::GroupHandle;

@@ -157,6 +157,28 @@ impl Node {
         Ok(committed)
     }
 
+    /// Deletes every topic, groups and their offsets with it, and creates
+    /// `wanted`: one proposal, so that nobody sees a part of it. Blocks on the
+    /// disk.
+    pub(crate) fn begin_anew(
+        &self,
+        now: Now,
+        wanted: &[CreateTopic],
+    ) -> Result<(CreateResults, Committed), MetadataError> {
+        self.propose(now, |draft| {
+            let doomed: Vec<_> = draft.image().topics().cloned().collect();
+            for topic in doomed {
+                draft.write(decide_delete_topic(&topic));
+            }
+            let mut create = |topic| {
+                let (records, created) = self.decide_create(draft.image(), topic)?;
+                draft.write(records);
+                Ok(created)
+            };
+            wanted.iter().map(&mut create).collect()
+        })
+    }
+
     /// The properties of this broker, those set while it ran included.
     pub(crate) fn broker_configs(&self) -> BrokerConfigs {
         let image = self.metadata.image();

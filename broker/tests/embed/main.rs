@@ -5,6 +5,7 @@
 mod every_api_fails;
 mod faults;
 mod program;
+mod reset;
 // The guard's tests use all of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../requests/mod.rs"]

@@ -98,7 +98,7 @@ impl Faults {
     }
 
     /// Forgets one; false if it was not there any more.
-    pub(super) fn remove(&self, id: u64) -> bool {
+    pub(crate) fn remove(&self, id: u64) -> bool {
         self.retain(|rule| rule.id != id) > 0
     }
 

@@ -116,7 +116,7 @@ pub async fn run(arguments: ConsumeArguments, session: &Session) -> Result<(), F
         Ok(closed) => session.check(closed),
         Err(_) => Err(Failure::failed(session.language().pick(
             "the group's coordinator did not answer in time; the member will time out",
-            "그룹 코디네이터가 제때 응답하지 않았습니다. 멤버는 시간이 지나면 빠집니다",
+            "그룹 코디네이터가 제때 응답하지 않았어요. 멤버는 시간이 지나면 빠져요",
         ))),
     }
 }
@@ -138,7 +138,7 @@ async fn open(arguments: &ConsumeArguments, session: &Session) -> Result<Source,
         )),
         Start::BeforeEnd(_) => Err(Failure::usage(session.language().pick(
             "--offset -N works with --partition or without --group; use `ottla group reset`",
-            "--offset -N은 --group 없이 쓰세요. 그룹의 오프셋은 `ottla group reset`으로 바꿉니다",
+            "--offset -N은 --group 없이 쓰세요. 그룹의 오프셋은 `ottla group reset`으로 바꿔요",
         ))),
     }
 }
@@ -172,10 +172,11 @@ async fn print_all(
         }
         let limit = arguments.timeout_ms.map(Duration::from_millis);
         if limit.is_some_and(|limit| last_record_at.elapsed() >= limit) {
-            return Err(Failure::failed(session.language().pick(
-                "no record came in time",
-                "제시간에 레코드가 오지 않았습니다",
-            )));
+            return Err(Failure::failed(
+                session
+                    .language()
+                    .pick("no record came in time", "제시간에 레코드가 오지 않았어요"),
+            ));
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ impl Report for Deleted {
         let group = &self.group;
         language.pick(
             format!("deleted group {group}\n"),
-            format!("그룹 {group}을(를) 지웠습니다\n"),
+            format!("그룹 {group}을(를) 지웠어요\n"),
         )
     }
 }

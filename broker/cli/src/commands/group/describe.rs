@@ -111,7 +111,7 @@ impl Group {
         for member in self.members.iter().filter(|m| m.assignment.is_empty()) {
             text += &language.pick(
                 format!("standby: {} has no partition\n", member.member_id),
-                format!("대기: {}에게는 파티션이 없습니다\n", member.member_id),
+                format!("대기: {}에게는 파티션이 없어요\n", member.member_id),
             );
         }
         text

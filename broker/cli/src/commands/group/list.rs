@@ -22,7 +22,7 @@ struct ListedGroup {
 impl Report for Groups {
     fn text(&self, language: Language) -> String {
         if self.groups.is_empty() {
-            return language.pick("no groups\n", "그룹이 없습니다\n").to_owned();
+            return language.pick("no groups\n", "그룹이 없어요\n").to_owned();
         }
         let mut table = Table::new(&["GROUP", "PROTOCOL", "STATE"]);
         for group in &self.groups {

@@ -84,7 +84,7 @@ impl Report for Reset {
         let note = match self.dry_run {
             true => language.pick(
                 "nothing was changed; leave --dry-run out to do it\n",
-                "바뀐 것은 없습니다. 실제로 바꾸려면 --dry-run을 빼세요\n",
+                "바뀐 것은 없어요. 실제로 바꾸려면 --dry-run을 빼세요\n",
             ),
             false => "",
         };
@@ -133,8 +133,11 @@ async fn partitions(
     if wanted.is_empty() {
         let (name, count) = (&topic.name, topic.partition_count());
         return Err(Failure::usage(session.language().pick(
-            format!("topic {name} has {count} partitions, counted from 0"),
-            format!("토픽 {name}에는 파티션이 {count}개 있고, 번호는 0부터입니다"),
+            format!(
+                "topic {name} has {count} partition{}, counted from 0",
+                if count == 1 { "" } else { "s" }
+            ),
+            format!("토픽 {name}에는 파티션이 {count}개 있고, 번호는 0부터예요"),
         )));
     }
     Ok(wanted)

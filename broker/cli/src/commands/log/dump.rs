@@ -153,7 +153,7 @@ pub fn run(arguments: &DumpArguments, output: Output) -> Result<(), Failure> {
         0 => Ok(()),
         count => Err(Failure::failed(language.pick(
             format!("{count} damaged places; restore them from a replica or a backup"),
-            format!("손상된 곳이 {count}군데 있습니다. 복제본이나 백업에서 복구하세요"),
+            format!("손상된 곳이 {count}군데 있어요. 복제본이나 백업에서 복구하세요"),
         ))),
     }
 }
@@ -172,7 +172,7 @@ fn segments(folder: &Path, language: Language) -> Result<Vec<PathBuf>, Failure> 
     let unreadable = |error: io::Error| {
         Failure::failed(language.pick(
             format!("cannot read {shown}: {error}. Is it the --data of `ottla serve`?"),
-            format!("{shown}을(를) 읽을 수 없습니다: {error}. `ottla serve`의 --data가 맞나요?"),
+            format!("{shown}을(를) 읽을 수 없어요: {error}. `ottla serve`의 --data가 맞나요?"),
         ))
     };
     let mut files = Vec::new();

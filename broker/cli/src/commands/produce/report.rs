@@ -57,9 +57,10 @@ impl Summary {
     pub fn text(&self, language: Language, topic: &str) -> String {
         let sum: u64 = self.by_partition.values().sum();
         let most = self.by_partition.values().max().copied().unwrap_or(0);
+        let s = if sum == 1 { "" } else { "s" };
         let heading = language.pick(
-            format!("produced {sum} records to {topic}"),
-            format!("{topic}에 레코드 {sum}개를 보냈습니다"),
+            format!("produced {sum} record{s} to {topic}"),
+            format!("{topic}에 레코드 {sum}개를 보냈어요"),
         );
         if self.by_partition.len() < 2 {
             return heading;
@@ -78,6 +79,13 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_record_is_no_records() {
+        let mut summary = Summary::default();
+        summary.add(0);
+        assert_eq!(summary.text(Language::En, "t"), "produced 1 record to t");
+    }
 
     #[test]
     fn the_histogram_is_scaled_to_the_fullest_partition() {

@@ -29,6 +29,7 @@ Examples:
   ottla serve --listen 0.0.0.0:9092 --data /var/lib/ottla
   ottla serve --config server.properties --set log.retention.hours=24
   ottla serve --listen 127.0.0.1:0 --ready-file /tmp/ottla.json --exit-with-stdin
+  ottla serve --listen 127.0.0.1:0 --http 127.0.0.1:0 --control    for tests in any language
 
 There is no authentication: whoever reaches the port may read and write.";
 
@@ -43,6 +44,10 @@ pub struct ServeArguments {
     /// Where to show metrics, health and state over HTTP
     #[arg(long, value_name = "HOST:PORT", env = "OTTLA_HTTP")]
     http: Option<String>,
+    /// Let tests drive the broker over HTTP: faults, its clock, a reset.
+    /// Needs --http, on a loopback address
+    #[arg(long, requires = "http")]
+    control: bool,
     /// Where to keep records [default: `log.dirs` of --config, or memory]
     #[arg(long, value_name = "DIR", env = "OTTLA_DATA")]
     data: Option<PathBuf>,
@@ -73,7 +78,7 @@ pub async fn run(arguments: ServeArguments, output: Output) -> Result<(), Failur
     let shown = announce(&ready, &arguments, output);
     if shown.is_ok() {
         wait(&arguments, &mut stop).await;
-        output.remark(language.pick("stopping", "멈추는 중입니다"));
+        output.remark(language.pick("stopping", "멈추는 중이에요"));
     }
     let stopped = tokio::time::timeout(STOP_TIMEOUT, shut_down(broker, console)).await;
     ready::remove(arguments.ready_file.as_deref());
@@ -81,7 +86,7 @@ pub async fn run(arguments: ServeArguments, output: Output) -> Result<(), Failur
     stopped.map_err(|_| {
         Failure::failed(language.pick(
             "the broker did not stop in time; the next start checks its logs",
-            "브로커가 제시간에 멈추지 않았습니다. 다음 시작 때 로그를 검사합니다",
+            "브로커가 제시간에 멈추지 않았어요. 다음 시작 때 로그를 검사해요",
         ))
     })
 }
@@ -103,11 +108,11 @@ async fn start(
     let Some(http) = http else {
         return Ok((broker, None));
     };
-    match Console::builder(broker.observer())
-        .listen(http)
-        .start()
-        .await
-    {
+    let mut console = Console::builder(broker.observer()).listen(http);
+    if arguments.control {
+        console = console.control(broker.control());
+    }
+    match console.start().await {
         Ok(console) => Ok((broker, Some(console))),
         Err(error) => {
             broker.shutdown().await;
@@ -167,7 +172,7 @@ fn cannot_start(error: &StartError, language: Language) -> Failure {
         )),
         StartError::Data(why) => Failure::failed(language.pick(
             format!("cannot use the data directory: {why}. Choose another with --data"),
-            format!("데이터 디렉터리를 쓸 수 없습니다: {why}. --data로 다른 곳을 지정하세요"),
+            format!("데이터 디렉터리를 쓸 수 없어요: {why}. --data로 다른 곳을 지정하세요"),
         )),
         other => Failure::failed(other.to_string()),
     }
@@ -193,13 +198,13 @@ fn cannot_listen(address: &str, source: &io::Error, flag: &str, language: Langua
                  Stop it or choose another address with {flag}"
             ),
             format!(
-                "{address}은(는) 이미 쓰이고 있습니다. 다른 브로커가 실행 중일 수 있으니 \
+                "{address}은(는) 이미 쓰이고 있어요. 다른 브로커가 실행 중일 수 있으니 \
                  멈추거나 {flag}으로 다른 주소를 지정하세요"
             ),
         ),
         _ => language.pick(
             format!("cannot listen on {address}: {source}. Choose another with {flag}"),
-            format!("{address}에서 들을 수 없습니다: {source}. {flag}으로 다른 주소를 지정하세요"),
+            format!("{address}에서 들을 수 없어요: {source}. {flag}으로 다른 주소를 지정하세요"),
         ),
     }
 }

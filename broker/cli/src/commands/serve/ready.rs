@@ -56,7 +56,7 @@ impl Ready {
             let file = file.display();
             Failure::failed(language.pick(
                 format!("cannot write {file}: {error}"),
-                format!("{file}을(를) 쓸 수 없습니다: {error}"),
+                format!("{file}을(를) 쓸 수 없어요: {error}"),
             ))
         })
     }
@@ -93,6 +93,6 @@ impl Report for Ready {
                 format!("지표와 상태는 {http}\n"),
             );
         }
-        text + language.pick("Ctrl-C stops it\n", "Ctrl-C로 멈춥니다\n")
+        text + language.pick("Ctrl-C stops it\n", "Ctrl-C로 멈춰요\n")
     }
 }

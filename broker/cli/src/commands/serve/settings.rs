@@ -50,7 +50,7 @@ fn from_file(
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::usage(language.pick(
             format!("cannot read {name}: {error}"),
-            format!("{name}을(를) 읽을 수 없습니다: {error}"),
+            format!("{name}을(를) 읽을 수 없어요: {error}"),
         ))
     })?;
     parse_properties(&name, &text).map_err(|error| Failure::usage(error.to_string()))
@@ -64,7 +64,7 @@ pub async fn resolve(flag: &str, text: &str, language: Language) -> Result<Socke
                 "{flag} is '{text}', which is no host:port to listen on, such as 127.0.0.1:9092"
             ),
             format!(
-                "{flag} 값 '{text}'은(는) 들을 수 있는 host:port가 아닙니다. 예: 127.0.0.1:9092"
+                "{flag} 값 '{text}'은(는) 들을 수 있는 host:port가 아니에요. 예: 127.0.0.1:9092"
             ),
         ))
     };

@@ -49,7 +49,7 @@ impl Report for Altered {
         if let Some(count) = self.partitions {
             text += &language.pick(
                 format!("topic {name} has {count} partitions now; keys may go elsewhere from here on\n"),
-                format!("토픽 {name}의 파티션이 {count}개가 되었습니다. 이제부터 같은 키가 다른 파티션으로 갈 수 있습니다\n"),
+                format!("토픽 {name}의 파티션이 {count}개가 됐어요. 이제부터 같은 키가 다른 파티션으로 갈 수 있어요\n"),
             );
         }
         for (property, value) in &self.set {
@@ -57,7 +57,7 @@ impl Report for Altered {
                 Some(value) => format!("{name}: {property}={value}\n"),
                 None => language.pick(
                     format!("{name}: {property} is back to its default\n"),
-                    format!("{name}: {property}을(를) 기본값으로 되돌렸습니다\n"),
+                    format!("{name}: {property}을(를) 기본값으로 되돌렸어요\n"),
                 ),
             };
         }

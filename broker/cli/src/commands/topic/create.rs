@@ -50,11 +50,11 @@ impl Report for Created {
         match (self.created, self.partitions) {
             (true, Some(count)) => language.pick(
                 format!("created topic {name} with {count} partitions\n"),
-                format!("토픽 {name}을(를) 파티션 {count}개로 만들었습니다\n"),
+                format!("토픽 {name}을(를) 파티션 {count}개로 만들었어요\n"),
             ),
             _ => language.pick(
                 format!("topic {name} is there already\n"),
-                format!("토픽 {name}은(는) 이미 있습니다\n"),
+                format!("토픽 {name}은(는) 이미 있어요\n"),
             ),
         }
     }

@@ -32,11 +32,11 @@ impl Report for Deleted {
         match self.deleted {
             true => language.pick(
                 format!("deleted topic {name}\n"),
-                format!("토픽 {name}을(를) 지웠습니다\n"),
+                format!("토픽 {name}을(를) 지웠어요\n"),
             ),
             false => language.pick(
                 format!("topic {name} is not there\n"),
-                format!("토픽 {name}은(는) 없습니다\n"),
+                format!("토픽 {name}은(는) 없어요\n"),
             ),
         }
     }
