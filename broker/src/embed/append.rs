@@ -35,7 +35,12 @@ pub(super) async fn append(
         topic: topic.to_owned(),
         problem,
     };
-    let (partition, appended) = append_now(node, topic, &record).map_err(refused)?;
+    let (appending, name) = (Arc::clone(node), topic.to_owned());
+    // The topic may have to be made first, and to be synced.
+    let appended = tokio::task::spawn_blocking(move || append_now(&appending, &name, &record));
+    // It was cancelled, because the broker's threads end.
+    let appended = appended.await.map_err(|_| EmbedError::Stopped)?;
+    let (partition, appended) = appended.map_err(refused)?;
     if let Some(ticket) = appended.ticket {
         ticket.await.map_err(|error| refused(error.to_string()))?;
     }
@@ -45,7 +50,8 @@ pub(super) async fn append(
     })
 }
 
-/// Appends without waiting for the disk. Tells the partition, or the problem.
+/// Appends without waiting for the record to be durable. Tells the partition,
+/// or the problem. Blocks where the topic has to be made.
 pub(super) fn append_now(
     node: &Arc<Node>,
     topic: &str,

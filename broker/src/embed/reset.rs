@@ -6,22 +6,18 @@ use ottla_core::controller::CreateTopic;
 
 use super::error::EmbedError;
 use crate::node::Node;
-use crate::node::metadata::Committed;
 
 /// Takes back what happened since the start. Returns when it is as durable as
 /// any other change of topics.
 pub(super) async fn reset(node: Arc<Node>) -> Result<(), EmbedError> {
     node.faults.clear();
-    let resetting = Arc::clone(&node);
     // Files are removed and made.
-    let reset = tokio::task::spawn_blocking(move || begin_anew(&resetting));
+    let reset = tokio::task::spawn_blocking(move || begin_anew(&node));
     // It was cancelled, because the broker's threads end.
-    let committed = reset.await.unwrap_or(Err(EmbedError::Stopped))?;
-    committed.wait().await;
-    Ok(())
+    reset.await.unwrap_or(Err(EmbedError::Stopped))
 }
 
-fn begin_anew(node: &Arc<Node>) -> Result<Committed, EmbedError> {
+fn begin_anew(node: &Arc<Node>) -> Result<(), EmbedError> {
     let initial = &node.config.embed.initial;
     let wanted = initial.topics.iter().map(|(name, partitions)| CreateTopic {
         partitions: *partitions,
@@ -35,8 +31,11 @@ fn begin_anew(node: &Arc<Node>) -> Result<Committed, EmbedError> {
     if let Some(refused) = created.into_iter().find_map(Result::err) {
         return Err(failed(refused.to_string()));
     }
+    // Nobody sees the topics before.
+    committed
+        .wait_here()
+        .map_err(|error| failed(error.to_string()))?;
     initial
         .fill(node, |_| true)
-        .map_err(|(topic, problem)| failed(format!("cannot append to '{topic}': {problem}")))?;
-    Ok(committed)
+        .map_err(|(topic, problem)| failed(format!("cannot append to '{topic}': {problem}")))
 }

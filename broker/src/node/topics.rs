@@ -161,7 +161,7 @@ impl Node {
     /// `wanted`: one proposal, so that nobody sees a part of it. Blocks on the
     /// disk.
     pub(crate) fn begin_anew(
-        &self,
+        self: &Arc<Node>,
         now: Now,
         wanted: &[CreateTopic],
     ) -> Result<(CreateResults, Committed), MetadataError> {
