@@ -115,9 +115,9 @@ async fn add_fault(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Added>), Problem> {
     let wanted: Fault = read(&headers, body)?;
-    let api: Api = wanted
+    let api = wanted
         .api
-        .parse()
+        .parse::<Api>()
         .map_err(|error| Problem::wrong(error.to_string()))?;
     let mut fault = control.fault(api);
     if wanted.topic.is_some() && !api.names_topics() {
