@@ -73,15 +73,22 @@ impl Node {
 
     /// Opens every log, several at a time: each waits for the disk now and then.
     fn open_partitions(&self, image: &MetadataImage) {
-        let topics = image.topics();
+        let topics = image.topics().map(|topic| {
+            let settings = self.partition_settings(topic);
+            (topic, settings)
+        });
+        let topics: Vec<_> = topics.collect();
         let all: Vec<_> = topics
-            .flat_map(|topic| (0..topic.partitions.len()).map(move |index| (topic, index)))
+            .iter()
+            .flat_map(|of| (0..of.0.partitions.len()).map(move |index| (of, index)))
             .collect();
         let next = AtomicUsize::new(0);
         let open_some = || {
-            while let Some((topic, index)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let leader_epoch = topic.partitions[*index].leader_epoch;
-                self.open_partition(topic, PartitionIndex(*index as i32), leader_epoch);
+            while let Some(&(of, index)) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (topic, settings) = of;
+                let leader_epoch = topic.partitions[index].leader_epoch;
+                let index = PartitionIndex(index as i32);
+                self.open_partition(topic, settings, index, leader_epoch);
             }
         };
         let threads = match all.len() {

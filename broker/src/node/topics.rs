@@ -191,6 +191,8 @@ impl Node {
 
     /// Brings partitions in line with `records`, which made `image`.
     fn apply(&self, image: &MetadataImage, records: &[MetadataRecord]) {
+        // A topic's partitions come one after the other, and there may be many.
+        let mut of_topic: Option<(TopicId, PartitionSettings)> = None;
         for record in records {
             match record {
                 MetadataRecord::Partition {
@@ -199,7 +201,11 @@ impl Node {
                     partition,
                 } => {
                     if let Some(topic) = image.topic_by_id(*topic_id) {
-                        self.open_partition(topic, *index, partition.leader_epoch);
+                        let known = of_topic.take_if(|(id, _)| *id == topic.id);
+                        let known =
+                            known.unwrap_or_else(|| (topic.id, self.partition_settings(topic)));
+                        self.open_partition(topic, &known.1, *index, partition.leader_epoch);
+                        of_topic = Some(known);
                     }
                 }
                 MetadataRecord::RemoveTopic { topic_id } => self.close_topic(*topic_id),
@@ -222,12 +228,13 @@ impl Node {
     pub(super) fn open_partition(
         &self,
         topic: &TopicImage,
+        settings: &PartitionSettings,
         index: PartitionIndex,
         leader_epoch: LeaderEpoch,
     ) {
-        let settings = self.partition_settings(topic);
+        let (name, settings) = (&topic.name, settings.clone());
         self.partitions
-            .open(&topic.name, topic.id, index, leader_epoch, settings);
+            .open(name, topic.id, index, leader_epoch, settings);
     }
 
     fn close_topic(&self, id: TopicId) {
@@ -250,7 +257,7 @@ impl Node {
     }
 
     /// What applies to the partitions of `topic`.
-    fn partition_settings(&self, topic: &TopicImage) -> PartitionSettings {
+    pub(super) fn partition_settings(&self, topic: &TopicImage) -> PartitionSettings {
         let properties = &self.config.properties;
         PartitionSettings::new(
             &TopicConfig::resolve(properties, &topic.configs),

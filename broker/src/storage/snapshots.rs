@@ -39,6 +39,9 @@ impl Storage {
         mut read: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<(Offset, T)>, StorageError> {
         let trusted = self.marks().of(folder).trusted();
+        if trusted == Offset(0) {
+            return Ok(None);
+        }
         let folder = self.folder(folder)?;
         let offsets = taken_at(&folder)?;
         for &offset in offsets.iter().rev().filter(|offset| **offset <= trusted) {
