@@ -53,7 +53,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use kafka_protocol::messages::{ApiKey, BrokerId};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use ottla_core::ids::NodeId;
@@ -61,6 +61,7 @@ use ottla_core::time::Now;
 
 use crate::node::Node;
 use crate::node::metadata::Committed;
+use crate::storage::Piece;
 
 pub(crate) use api_versions::unsupported_version;
 
@@ -205,7 +206,7 @@ pub(crate) struct RequestContext {
 pub(crate) struct Reply {
     pub(crate) head: BytesMut,
     /// Follow the head in order.
-    pub(crate) chunks: Vec<Bytes>,
+    pub(crate) chunks: Vec<Piece>,
 }
 
 impl Reply {
@@ -218,7 +219,7 @@ impl Reply {
     }
 
     pub(crate) fn len_bytes(&self) -> usize {
-        self.head.len() + self.chunks.iter().map(Bytes::len).sum::<usize>()
+        self.head.len() + self.chunks.iter().map(Piece::len).sum::<usize>()
     }
 }
 

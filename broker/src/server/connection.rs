@@ -19,11 +19,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, Sleep};
 
 use super::dispatch::{Ends, Received, Refusal, dispatch};
 use super::outbox::{Outbox, ReplyTo};
+use super::socket::Socket;
 use crate::apis::{Answer, Reply};
 use crate::node::Node;
 use crate::wire::frame::{FrameBuffer, FrameError};
@@ -85,7 +86,7 @@ pub(crate) async fn serve<S>(
     local: SocketAddr,
 ) -> Result<(), ConnectionError>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + Socket,
 {
     let inbox = FrameBuffer::new(node.config.request_bytes_max);
     let (pending, outbox) = (VecDeque::new(), Outbox::default());
@@ -104,7 +105,7 @@ where
     .await
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: AsyncRead + Socket> Connection<S> {
     async fn run(&mut self) -> Result<(), ConnectionError> {
         loop {
             let decided = self.decide_whole_frames();
@@ -301,7 +302,7 @@ mod tests {
             received: Instant::now(),
         };
         let reply = || Reply {
-            chunks: vec![Bytes::from_static(&[0; HELD_BYTES_MAX / 2])],
+            chunks: vec![Bytes::from_static(&[0; HELD_BYTES_MAX / 2]).into()],
             ..Reply::default()
         };
         let later = || Pending::Later(Box::pin(async move { reply() }));

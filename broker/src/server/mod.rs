@@ -5,3 +5,4 @@ pub(crate) mod connection;
 mod dispatch;
 pub(crate) mod listener;
 mod outbox;
+mod socket;

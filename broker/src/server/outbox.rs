@@ -1,16 +1,19 @@
 //! What a connection still has to write.
 //!
 //! Small replies are gathered into one buffer, so that the acknowledgements of
-//! a burst leave in one write; record bytes are passed on without a copy.
+//! a burst leave in one write; record bytes are passed on without a copy, and
+//! those that lie in a file leave from there.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
+use super::socket::Socket;
 use crate::apis::Reply;
+use crate::storage::{Piece, Stretch};
 use crate::wire::frame::LENGTH_BYTES;
 use crate::wire::header::{put_response_header, response_header_bytes};
 
@@ -24,7 +27,7 @@ const KEPT_BYTES_MAX: usize = 64 << 10;
 /// Replies on their way out, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    sealed: VecDeque<Bytes>,
+    sealed: VecDeque<Piece>,
     gathering: BytesMut,
 }
 
@@ -60,7 +63,10 @@ impl Outbox {
             self.push_bytes(reply.head.freeze());
         }
         for chunk in reply.chunks {
-            self.push_bytes(chunk);
+            match chunk {
+                Piece::Memory(bytes) => self.push_bytes(bytes),
+                Piece::File(stretch) => self.push_file(stretch),
+            }
         }
     }
 
@@ -69,19 +75,27 @@ impl Outbox {
             self.gathering.extend_from_slice(&bytes);
         } else {
             self.seal();
-            self.sealed.push_back(bytes);
+            self.sealed.push_back(bytes.into());
+        }
+    }
+
+    fn push_file(&mut self, stretch: Stretch) {
+        if !stretch.is_empty() {
+            self.seal();
+            self.sealed.push_back(Piece::File(stretch));
         }
     }
 
     fn seal(&mut self) {
         if !self.gathering.is_empty() {
-            self.sealed.push_back(self.gathering.split().freeze());
+            let gathered = self.gathering.split().freeze();
+            self.sealed.push_back(gathered.into());
         }
     }
 
     /// Bytes that still have to be written.
     pub(super) fn len_bytes(&self) -> usize {
-        self.sealed.iter().map(Bytes::len).sum::<usize>() + self.gathering.len()
+        self.sealed.iter().map(Piece::len).sum::<usize>() + self.gathering.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -90,10 +104,7 @@ impl Outbox {
 
     /// Writes all of it and says how many bytes that were. Not cancel-safe: a
     /// connection that gives up in the middle has to be closed.
-    pub(super) async fn flush<S: AsyncWrite + Unpin>(
-        &mut self,
-        stream: &mut S,
-    ) -> io::Result<usize> {
+    pub(super) async fn flush<S: Socket>(&mut self, stream: &mut S) -> io::Result<usize> {
         let bytes = self.len_bytes();
         if self.sealed.is_empty() {
             stream.write_all(&self.gathering).await?;
@@ -109,26 +120,42 @@ impl Outbox {
         Ok(bytes)
     }
 
-    async fn flush_sealed<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
-        while !self.sealed.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut used = 0;
-            for (slice, bytes) in slices.iter_mut().zip(&self.sealed) {
-                *slice = IoSlice::new(bytes);
-                used += 1;
+    async fn flush_sealed<S: Socket>(&mut self, stream: &mut S) -> io::Result<()> {
+        while let Some(front) = self.sealed.front_mut() {
+            let written = match front {
+                Piece::Memory(_) => self.write_memory(stream).await?,
+                Piece::File(stretch) => stream.send_file(stretch).await?,
+            };
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
-            match stream.write_vectored(&slices[..used]).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                written => self.advance(written),
-            }
+            self.advance(written);
         }
         Ok(())
+    }
+
+    /// Writes what is in memory, up to the next stretch of a file.
+    async fn write_memory<S: Socket>(&mut self, stream: &mut S) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut used = 0;
+        let in_memory = self.sealed.iter().map_while(|piece| match piece {
+            Piece::Memory(bytes) => Some(bytes),
+            Piece::File(_) => None,
+        });
+        for (slice, bytes) in slices.iter_mut().zip(in_memory) {
+            *slice = IoSlice::new(bytes);
+            used += 1;
+        }
+        stream.write_vectored(&slices[..used]).await
     }
 
     fn advance(&mut self, mut written: usize) {
         while let Some(front) = self.sealed.front_mut() {
             if front.len() > written {
-                front.advance(written);
+                match front {
+                    Piece::Memory(bytes) => bytes.advance(written),
+                    Piece::File(stretch) => stretch.advance(written),
+                }
                 return;
             }
             written -= front.len();
@@ -164,7 +191,7 @@ mod tests {
                 to(correlation_id),
                 Reply {
                     head,
-                    chunks: vec![chunk],
+                    chunks: vec![chunk.into()],
                 },
             );
         }

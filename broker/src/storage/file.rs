@@ -16,6 +16,11 @@ use bytes::{Bytes, BytesMut};
 use super::DiskSpace;
 use super::{Disk, DiskFile};
 
+/// How far apart the bytes lie that are looked for in the page cache: it is
+/// filled, and emptied, in larger steps than pages.
+#[cfg(target_os = "linux")]
+const PROBED_EVERY_BYTES: usize = 64 << 10;
+
 /// A folder of the file system.
 #[derive(Debug)]
 pub(super) struct FileDisk {
@@ -165,6 +170,26 @@ impl DiskFile for PlainFile {
     #[cfg(not(target_os = "linux"))]
     fn reserve(&self, _size: u64) -> io::Result<()> {
         Ok(())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_warm(&self, position: u64, length: usize) -> bool {
+        use std::io::IoSliceMut;
+
+        use rustix::io::{ReadWriteFlags, preadv2};
+
+        let is_there = |at: u64| {
+            let mut byte = [0];
+            let mut buffers = [IoSliceMut::new(&mut byte)];
+            preadv2(&self.file, &mut buffers, at, ReadWriteFlags::NOWAIT) == Ok(1)
+        };
+        let end = position + length as u64;
+        (position..end).step_by(PROBED_EVERY_BYTES).all(is_there)
+            && end.checked_sub(1).is_none_or(is_there)
+    }
+
+    fn plain(&self) -> Option<&File> {
+        Some(&self.file)
     }
 
     fn modified_ms(&self) -> io::Result<i64> {

@@ -90,6 +90,17 @@ impl SegmentIndex {
         }
     }
 
+    /// The last position known at which a batch begins, not behind `limit`, with
+    /// all batches before it and itself below the offset `below`; 0 if none is.
+    pub fn position_before(&self, limit: u64, below: Offset) -> u32 {
+        let behind = self.offsets.partition_point(|entry| {
+            u64::from(entry.position) <= limit && self.absolute(entry.relative) < below
+        });
+        behind
+            .checked_sub(1)
+            .map_or(0, |at| self.offsets[at].position)
+    }
+
     /// An offset at or before the first batch with a timestamp of at least
     /// `timestamp_ms`.
     pub fn offset_before(&self, timestamp_ms: i64) -> Offset {

@@ -35,6 +35,7 @@ mod lock;
 mod log;
 mod marks;
 mod memory;
+mod piece;
 mod read;
 mod recovery;
 mod remember;
@@ -56,6 +57,8 @@ mod fault_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
+mod send_tests;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod testing;
@@ -70,6 +73,7 @@ pub(crate) use cleaner::{CleanError, LogView, Replacement};
 pub(crate) use config::LogConfig;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;
+pub(crate) use piece::{Piece, Stretch};
 pub(crate) use read::ReadPlan;
 pub(crate) use retention::{Expiry, StartMark};
 pub(crate) use snapshots::Remembered;
@@ -136,4 +140,13 @@ pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     fn reserve(&self, size: u64) -> io::Result<()>;
     /// When the file was last written, Unix milliseconds.
     fn modified_ms(&self) -> io::Result<i64>;
+    /// Whether these bytes are in memory, so that reading them would not wait.
+    /// A look, no promise: false also where it cannot be told.
+    fn is_warm(&self, _position: u64, _length: usize) -> bool {
+        false
+    }
+    /// The operating system's file, if it is one.
+    fn plain(&self) -> Option<&std::fs::File> {
+        None
+    }
 }

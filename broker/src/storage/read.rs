@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::StorageError;
 use super::segment::Segment;
 use super::tail::Kept;
 use super::walk::{Walked, Wanted, take_batches};
+use super::{Piece, StorageError};
+
+/// A stretch of a file up to this length is copied: one more system call costs
+/// more than the bytes.
+pub(super) const COPIED_BYTES_MAX: usize = 32 << 10;
 
 /// Which bytes a read will return.
 #[derive(Debug)]
@@ -54,8 +58,29 @@ impl ReadPlan {
     pub fn is_immediate(&self) -> bool {
         match &self.source {
             Source::Nothing | Source::Tail(_) => true,
-            Source::Segments { first, .. } => first.is_memory(),
+            Source::Segments { first, .. } => first.is_warm(&self.wanted),
         }
+    }
+
+    /// The same batches as [`read`](Self::read) returns, for a socket: what is
+    /// long stays in its file.
+    pub fn send(self) -> Result<Vec<Piece>, StorageError> {
+        if let Source::Segments { first, rest } = &self.source
+            && !first.is_memory()
+        {
+            for segment in std::iter::once(first).chain(rest) {
+                if let Some(stretch) = segment.stretch(&self.wanted)? {
+                    let piece = Piece::File(stretch);
+                    return match piece.len() {
+                        0..=COPIED_BYTES_MAX => Ok(vec![segment.in_memory(piece)?]),
+                        _ => Ok(vec![piece]),
+                    };
+                }
+            }
+            return Ok(Vec::new());
+        }
+        let pieces = self.read()?.into_pieces();
+        Ok(pieces.into_iter().map(Piece::from).collect())
     }
 
     /// The batches, whole and as they were appended. None of them is missing
@@ -94,6 +119,7 @@ impl Records {
     }
 
     /// Bytes in all pieces.
+    #[cfg(test)]
     pub fn size_bytes(&self) -> usize {
         self.size_bytes
     }

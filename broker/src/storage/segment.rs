@@ -19,12 +19,15 @@ use super::scan::BatchScan;
 use super::snapshots::SNAPSHOT;
 use super::timestamps::{Located, OffsetRange, first_at_least, largest_from};
 use super::walk::{Walked, Wanted, take_batches};
-use super::{DiskFile, StorageError};
+use super::{DiskFile, Piece, StorageError, Stretch};
 
 /// What the names of a segment's files end with, as in Kafka.
 const LOG: &str = ".log";
 const OFFSET_INDEX: &str = ".index";
 const TIME_INDEX: &str = ".timeindex";
+
+/// How much is read at once to find where batches begin, a few headers away.
+const SEEK_BYTES: usize = 4 << 10;
 
 /// How much is read at once to hop from header to header.
 pub(super) const HOP_BYTES: usize = 16 << 10;
@@ -270,6 +273,78 @@ impl Segment {
     /// Loads the index if it is not yet.
     pub fn load_index(&self) -> Result<(), StorageError> {
         self.with_index(|_| ())
+    }
+
+    /// Whether reading the wanted batches would not wait for a disk.
+    pub fn is_warm(&self, wanted: &Wanted) -> bool {
+        let state = self.state();
+        let (Some(file), Some(index)) = (&state.file, &state.index) else {
+            return self.is_memory();
+        };
+        if self.is_memory() {
+            return true;
+        }
+        let position = u64::from(index.position_for(wanted.from));
+        let there = state.size_bytes.saturating_sub(position);
+        let window = wanted.max_bytes.saturating_add(HOP_BYTES);
+        let length = usize::try_from(there).map_or(window, |there| there.min(window));
+        let file = Arc::clone(file);
+        drop(state);
+        file.is_warm(position, length)
+    }
+
+    /// Where the wanted batches lie; `None` when all batches here lie before
+    /// them. Only headers are read, few of them: the index knows of a batch near
+    /// either end.
+    pub fn stretch(&self, wanted: &Wanted) -> Result<Option<Stretch>, StorageError> {
+        let position = self.with_index(|index| index.position_for(wanted.from))?;
+        let (file, size_bytes) = {
+            let mut state = self.state();
+            (self.opened(&mut state)?, state.size_bytes)
+        };
+        let mut scan = BatchScan::new(&*file, position.into(), size_bytes, SEEK_BYTES);
+        let first = loop {
+            if scan.is_at_end() {
+                return Ok(None);
+            }
+            let header = self.header_at(&mut scan)?;
+            if header.next_offset() > wanted.from {
+                break header;
+            }
+            scan.pass(&header);
+        };
+        let start = scan.position();
+        let mut taken_bytes = 0;
+        if wanted.takes(&first, 0) {
+            scan.pass(&first);
+            taken_bytes = first.size_bytes();
+            let limit = start.saturating_add(wanted.max_bytes as u64);
+            let near_end = self.with_index(|index| index.position_before(limit, wanted.below))?;
+            if u64::from(near_end) > scan.position() {
+                scan = BatchScan::new(&*file, near_end.into(), size_bytes, SEEK_BYTES);
+                taken_bytes = (scan.position() - start) as usize;
+            }
+            while !scan.is_at_end() {
+                let header = self.header_at(&mut scan)?;
+                if !wanted.takes(&header, taken_bytes) {
+                    break;
+                }
+                taken_bytes += header.size_bytes();
+                scan.pass(&header);
+            }
+        }
+        Ok(Some(Stretch::new(file, start, taken_bytes)))
+    }
+
+    /// The same bytes, read.
+    pub fn in_memory(&self, piece: Piece) -> Result<Piece, StorageError> {
+        let bytes = piece.into_bytes();
+        Ok(bytes.map_err(|error| self.unreadable(error))?.into())
+    }
+
+    fn header_at(&self, scan: &mut BatchScan<'_>) -> Result<BatchHeader, StorageError> {
+        let header = scan.header().map_err(|error| self.unreadable(error))?;
+        header.ok_or_else(|| self.damaged_at(scan.position()))
     }
 
     /// The wanted batches; `None` when all batches here lie before them.

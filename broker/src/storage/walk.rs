@@ -22,7 +22,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    fn takes(&self, batch: &BatchHeader, taken_bytes: usize) -> bool {
+    /// Whether a batch belongs to the answer, of which so much is taken already.
+    pub fn takes(&self, batch: &BatchHeader, taken_bytes: usize) -> bool {
         let fits = taken_bytes.saturating_add(batch.size_bytes()) <= self.max_bytes;
         let is_first_of_all = taken_bytes == 0
             && self.at_least_one

@@ -6,10 +6,11 @@
 //!   16: where the current leader can be reached (KIP-951).
 //! - 14, 15, 17 and 18 changed only the request.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use ottla_core::fetch_session::TopicKey;
 
 use super::fields::Writer;
+use crate::storage::Piece;
 
 const FIRST_FLEXIBLE: i16 = 12;
 
@@ -46,7 +47,7 @@ pub(crate) struct PartitionFetched {
     /// Whether the list of aborted transactions is there, empty; else null.
     pub(crate) with_aborted: bool,
     /// Whole batches, one after the other.
-    pub(crate) records: Vec<Bytes>,
+    pub(crate) records: Vec<Piece>,
 }
 
 impl PartitionFetched {
@@ -75,7 +76,7 @@ impl PartitionFetched {
     }
 
     pub(crate) fn record_bytes(&self) -> usize {
-        self.records.iter().map(Bytes::len).sum()
+        self.records.iter().map(Piece::len).sum()
     }
 }
 
@@ -88,7 +89,7 @@ pub(crate) struct NodeEndpoint {
 
 /// A response body in pieces to be written one after the other: the first has
 /// fields only, the others are records or fields.
-pub(crate) fn encode_response(version: i16, response: FetchResponse) -> (BytesMut, Vec<Bytes>) {
+pub(crate) fn encode_response(version: i16, response: FetchResponse) -> (BytesMut, Vec<Piece>) {
     let partitions: usize = response
         .topics
         .iter()
@@ -196,11 +197,11 @@ fn put_end(writer: &mut Writer, version: i16, node_endpoints: &[NodeEndpoint]) {
 struct Pieces {
     writer: Writer,
     head: Option<BytesMut>,
-    rest: Vec<Bytes>,
+    rest: Vec<Piece>,
 }
 
 impl Pieces {
-    fn pass_on(&mut self, records: Bytes) {
+    fn pass_on(&mut self, records: Piece) {
         self.break_off();
         self.rest.push(records);
     }
@@ -210,11 +211,11 @@ impl Pieces {
         if self.head.is_none() {
             self.head = Some(fields);
         } else if !fields.is_empty() {
-            self.rest.push(fields.freeze());
+            self.rest.push(fields.freeze().into());
         }
     }
 
-    fn finish(mut self) -> (BytesMut, Vec<Bytes>) {
+    fn finish(mut self) -> (BytesMut, Vec<Piece>) {
         self.break_off();
         (self.head.unwrap_or_default(), self.rest)
     }

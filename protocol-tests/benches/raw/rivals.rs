@@ -117,28 +117,27 @@ fn start_kafka() -> Option<Running> {
         kafka_properties(address, controller, folder.path()),
     )
     .unwrap();
-    let java = |main: &str| {
+    let java = |main: &str, heap: [&str; 2]| {
         let mut command = Command::new("java");
         command
-            .args([
-                "-Xms1G",
-                "-Xmx1G",
-                "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-                "-cp",
-            ])
+            .args(heap)
+            .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"])
             .arg(format!("{libs}/*"))
             .arg(main)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
     };
-    let formatted = java("kafka.tools.StorageTool")
+    let formatted = java("kafka.tools.StorageTool", ["-Xms64M", "-Xmx256M"])
         .args(["format", "-t", "AAAAAAAAQACAAAAAAAAAAQ", "-c"])
         .arg(&properties)
         .status()
         .unwrap();
     assert!(formatted.success(), "Kafka's storage was not formatted");
-    let child = java("kafka.Kafka").arg(&properties).spawn().unwrap();
+    let child = java("kafka.Kafka", ["-Xms1G", "-Xmx1G"])
+        .arg(&properties)
+        .spawn()
+        .unwrap();
     wait_until_it_listens(address);
     Some(Running::new(child, address, folder))
 }

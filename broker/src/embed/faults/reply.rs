@@ -39,8 +39,11 @@ pub(super) fn all_bytes(reply: Reply) -> Bytes {
     }
     let mut all = BytesMut::with_capacity(reply.len_bytes());
     all.extend_from_slice(&reply.head);
-    for chunk in &reply.chunks {
-        all.extend_from_slice(chunk);
+    for chunk in reply.chunks {
+        match chunk.into_bytes() {
+            Ok(bytes) => all.extend_from_slice(&bytes),
+            Err(error) => tracing::warn!(%error, "a reply to change is cut short"),
+        }
     }
     all.freeze()
 }

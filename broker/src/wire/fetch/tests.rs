@@ -1,6 +1,7 @@
 //! What is written by hand reads through the `kafka-protocol` crate as the
 //! same value, in every version.
 
+use bytes::Bytes;
 use std::sync::Arc;
 
 use kafka_protocol::messages::FetchResponse as CrateResponse;
@@ -35,7 +36,10 @@ fn any_partition() -> impl Strategy<Value = PartitionFetched> {
                     diverging,
                     current_leader: leader,
                     with_aborted,
-                    records: records.into_iter().map(Bytes::from).collect(),
+                    records: records
+                        .into_iter()
+                        .map(|bytes| Bytes::from(bytes).into())
+                        .collect(),
                 }
             },
         )
@@ -60,7 +64,7 @@ fn check_partition(version: i16, sent: &PartitionFetched, read: &PartitionData) 
     assert_eq!(read.preferred_read_replica.0, -1);
     assert_eq!(
         read.records.clone().unwrap_or_default(),
-        sent.records.concat()
+        bytes_of(&sent.records)
     );
     if version >= 12 {
         let diverging = sent.diverging.unwrap_or((-1, -1));
@@ -77,6 +81,12 @@ fn check_partition(version: i16, sent: &PartitionFetched, read: &PartitionData) 
             leader
         );
     }
+}
+
+fn bytes_of(pieces: &[Piece]) -> Vec<u8> {
+    let pieces = pieces.iter().cloned();
+    let bytes: Vec<Bytes> = pieces.map(|piece| piece.into_bytes().unwrap()).collect();
+    bytes.concat()
 }
 
 proptest! {
@@ -108,7 +118,7 @@ proptest! {
         let response =
             FetchResponse { error_code, session_id, topics: fetched.collect(), node_endpoints };
         let (head, rest) = encode_response(version, response);
-        let mut body = Bytes::from([&head[..], &rest.concat()].concat());
+        let mut body = Bytes::from([&head[..], &bytes_of(&rest)].concat());
         let read = CrateResponse::decode(&mut body, version).unwrap();
         prop_assert!(body.is_empty());
         prop_assert_eq!(read.error_code, if version >= 7 { error_code } else { 0 });
@@ -136,7 +146,7 @@ proptest! {
 fn records_are_passed_on_and_not_copied() {
     let records = Bytes::from(vec![7u8; 100_000]);
     let partition = PartitionFetched {
-        records: vec![records.clone()],
+        records: vec![records.clone().into()],
         ..PartitionFetched::failed(0, 0)
     };
     let topic = TopicKey::Name(Arc::from("topic"));
@@ -151,5 +161,8 @@ fn records_are_passed_on_and_not_copied() {
             ..FetchResponse::default()
         },
     );
-    assert_eq!(rest[0].as_ptr(), records.as_ptr());
+    assert_eq!(
+        rest[0].clone().into_bytes().unwrap().as_ptr(),
+        records.as_ptr()
+    );
 }

@@ -1,0 +1,126 @@
+//! What a connection is served over, and the one way that bytes in a file leave.
+//!
+//! On Linux a TCP socket takes them from the page cache (sendfile); elsewhere,
+//! and over anything that is no TCP socket, they are read and written.
+
+use std::future::Future;
+use std::io;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::storage::Stretch;
+
+/// What leaves at once, so that a reader who takes all there is gets no more
+/// than this before others have their turn.
+const SENT_AT_ONCE_BYTES: usize = 256 << 10;
+
+/// Where answers are written.
+pub(crate) trait Socket: AsyncWrite + Unpin + Send {
+    /// Writes some of the bytes and says how many. Cancel-safe only where the
+    /// connection is closed afterwards.
+    fn send_file(&mut self, stretch: &Stretch) -> impl Future<Output = io::Result<usize>> + Send
+    where
+        Self: Sized,
+    {
+        copy(self, stretch)
+    }
+}
+
+impl Socket for TcpStream {
+    #[cfg(target_os = "linux")]
+    async fn send_file(&mut self, stretch: &Stretch) -> io::Result<usize> {
+        use nix::sys::sendfile::sendfile;
+        use tokio::io::Interest;
+
+        let Some((file, position)) = stretch.plain_file() else {
+            return copy(self, stretch).await;
+        };
+        let length = stretch.len().min(SENT_AT_ONCE_BYTES);
+        let start = i64::try_from(position).map_err(|_| io::ErrorKind::InvalidInput)?;
+        self.async_io(Interest::WRITABLE, || {
+            let mut offset = start;
+            Ok(sendfile(&*self, file, Some(&mut offset), length)?)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+impl Socket for tokio::io::DuplexStream {}
+
+#[cfg(test)]
+impl Socket for tokio::io::Sink {}
+
+async fn copy<S: AsyncWrite + Unpin>(socket: &mut S, stretch: &Stretch) -> io::Result<usize> {
+    let bytes = stretch.read(SENT_AT_ONCE_BYTES)?;
+    socket.write_all(&bytes).await?;
+    Ok(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_core::batch::{BatchHeader, RecordBatchBuilder};
+    use ottla_core::ids::Offset;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::storage::{Log, LogConfig, Piece, Storage};
+
+    const BATCH_BYTES: usize = 700_000;
+
+    /// One batch, in a file.
+    fn stretch(folder: &std::path::Path) -> Stretch {
+        let open = || {
+            let storage = Storage::open(folder).unwrap();
+            let config = LogConfig::default();
+            Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+        };
+        let mut builder = RecordBatchBuilder::new();
+        let value: Vec<u8> = (0..BATCH_BYTES).map(|at| (at % 251) as u8).collect();
+        builder.push(0, None, Some(&value), &[]).unwrap();
+        let batch = builder.build();
+        let header = BatchHeader::parse(&batch).unwrap();
+        let mut log = open();
+        log.append(0, &header, &batch).unwrap();
+        drop(log);
+        let plan = open().plan_read(Offset(0), Offset(1), 1, true).unwrap();
+        match plan.send().unwrap().pop() {
+            Some(Piece::File(stretch)) => stretch,
+            other => panic!("it is long and in a file: {other:?}"),
+        }
+    }
+
+    async fn send_all(mut socket: impl Socket, mut stretch: Stretch) {
+        while !stretch.is_empty() {
+            let sent = socket.send_file(&stretch).await.unwrap();
+            assert!((1..=SENT_AT_ONCE_BYTES).contains(&sent));
+            stretch.advance(sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_arrives_whole_over_tcp_and_over_anything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let stretch = stretch(folder.path());
+        let expected = Piece::File(stretch.clone()).into_bytes().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut reader = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let sending = tokio::spawn(send_all(socket, stretch.clone()));
+        let mut arrived = Vec::new();
+        reader.read_to_end(&mut arrived).await.unwrap();
+        sending.await.unwrap();
+        assert_eq!(arrived, expected);
+
+        let (here, mut there) = duplex(10_000);
+        let sending = tokio::spawn(send_all(here, stretch));
+        arrived.clear();
+        there.read_to_end(&mut arrived).await.unwrap();
+        sending.await.unwrap();
+        assert_eq!(arrived, expected);
+    }
+}
