@@ -5,6 +5,7 @@
 #[path = "../socket/mod.rs"]
 mod socket;
 
+mod compaction;
 mod deleting;
 mod fetching;
 mod offsets;

@@ -97,6 +97,19 @@ impl Driver {
         self.move_clock(until_ms);
     }
 
+    /// Leaves the last record of each key, as compaction does, and no tombstone.
+    pub fn compact(&mut self) {
+        let last: BTreeMap<_, _> = (self.log.iter().enumerate())
+            .map(|(offset, record)| (record.key.clone(), offset))
+            .collect();
+        let mut offset = 0;
+        self.log.retain(|record| {
+            let is_last = last[&record.key] == offset;
+            offset += 1;
+            is_last && record.value.is_some()
+        });
+    }
+
     /// The broker dies and comes back: only the log is left of it.
     pub fn restart(&mut self) {
         self.shard = GroupShard::new(self.config.clone());

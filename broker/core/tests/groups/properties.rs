@@ -55,7 +55,8 @@ enum Act {
     Wait {
         ms: u64,
     },
-    Restart,
+    /// With all records, or with those compaction leaves.
+    Restart(bool),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -68,7 +69,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (client.clone(), prop::bool::weighted(0.3)).prop_map(|(client, stale)| Act::Commit { client, stale }),
         1 => client.prop_map(|client| Act::Leave { client }),
         3 => (0u64..SESSION_MS * 2).prop_map(|ms| Act::Wait { ms }),
-        1 => Just(Act::Restart),
+        1 => any::<bool>().prop_map(Act::Restart),
     ]
 }
 
@@ -144,7 +145,7 @@ impl World {
                 }]);
             }
             Act::Wait { ms } => self.driver.advance(ms),
-            Act::Restart => self.restart(),
+            Act::Restart(is_compacted) => self.restart(is_compacted),
         }
         self.read_replies();
         self.check();
@@ -202,8 +203,11 @@ impl World {
         }
     }
 
-    fn restart(&mut self) {
+    fn restart(&mut self, is_compacted: bool) {
         let before = self.hard_state();
+        if is_compacted {
+            self.driver.compact();
+        }
         self.driver.restart();
         // Only what no record says may be gone.
         if before.state == ClassicState::Stable || before.state == ClassicState::Empty {
