@@ -48,6 +48,7 @@ public class StockTools {
             topicsAreFoundByPattern();
             settingsAreSeenAndChanged();
             theBrokerSaysWhatItSpeaks();
+            theLastValueOfEachKeyIsLeft();
             theLogOfARunningBrokerIsRead(folder.resolve("data"));
         }
         try (Ottla ottla = Ottla.start(arguments[0], folder)) {
@@ -227,6 +228,27 @@ public class StockTools {
         offsets("--topic", "dumped").succeeds().says("dumped:0:" + (count + 1));
     }
 
+    /** Compaction: at the offset it always had. */
+    private static void theLastValueOfEachKeyIsLeft() throws Exception {
+        topics("--create", "--topic", "table", "--config", "cleanup.policy=compact", "--config", "segment.ms=100",
+            "--config", "segment.bytes=1048576", "--config", "min.cleanable.dirty.ratio=0.01").succeeds();
+        String[] keyed = {"--reader-property", "parse.key=true", "--reader-property", "key.separator=:"};
+        produce("table", IntStream.range(0, 2000).mapToObj(i -> "key-" + i % 20 + ":value " + i).toList(), keyed);
+        Thread.sleep(200);
+        // A segment is closed by the first record that comes too late for it.
+        produce("table", List.of("key-0:the last"), keyed);
+        String expected = IntStream.range(1980, 2000)
+            .mapToObj(i -> "Offset:" + i + "\tkey-" + i % 20 + "\tvalue " + i).collect(Collectors.joining("\n"))
+            + "\nOffset:2000\tkey-0\tthe last";
+        Outcome read;
+        int tries = 0;
+        do {
+            read = consume("--topic", "table", "--partition", "0", "--offset", "earliest", "--timeout-ms", "1000",
+                "--formatter-property", "print.key=true", "--formatter-property", "print.offset=true");
+        } while (!read.out.strip().equals(expected) && ++tries < 10);
+        read.is(expected);
+    }
+
     private static List<Path> files(Path folder, String suffix) throws Exception {
         try (Stream<Path> files = Files.list(folder)) {
             return files.filter(file -> file.toString().endsWith(suffix)).sorted().toList();
@@ -398,9 +420,11 @@ public class StockTools {
             Process process = new ProcessBuilder(binary, "serve", "--listen", "127.0.0.1:0",
                 "--data", folder.resolve("data").toString(), "--ready-file", ready.toString(),
                 "--exit-with-stdin",
-                // Both only wait, for members that may come and for the next assignment.
+                // These only wait, for members that may come and for the next assignment.
                 "--set", "group.initial.rebalance.delay.ms=0",
-                "--set", "group.consumer.assignment.interval.ms=0")
+                "--set", "group.consumer.assignment.interval.ms=0",
+                // How long compaction may wait before it looks: 15 s.
+                "--set", "log.cleaner.backoff.ms=500")
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                 .redirectError(ProcessBuilder.Redirect.appendTo(new File(folder.toFile(), "ottla.log")))
                 .start();
