@@ -48,6 +48,19 @@ pub enum Mutant {
     ForgetsProducers,
     /// A commit is accepted whatever its generation is (zombie commits).
     CommitsForZombies,
+    /// Compaction reaches records that are not committed (KAFKA-13194).
+    CompactsWhatIsNotCommitted,
+    /// Each compaction lets a tombstone stay that long once more (KAFKA-8522).
+    PutsOffDeletingTombstones,
+    /// A cleaning may remove the batch that its end is known by (KAFKA-17076).
+    LosesTheEndOfACleaning,
+    /// The end of the dirty part is never reached if it was removed before, and
+    /// is cleaned for ever (KAFKA-8764).
+    CleansAGapForEver,
+    /// The last batch of a producer goes with its records.
+    CompactsProducersAway,
+    /// A cleaned segment takes the place of others before it is synced.
+    SwapsInWhatIsNotSynced,
 }
 
 impl Mutant {
@@ -71,6 +84,12 @@ impl Mutant {
         Mutant::ReadsPastTheHighWatermark,
         Mutant::ForgetsProducers,
         Mutant::CommitsForZombies,
+        Mutant::CompactsWhatIsNotCommitted,
+        Mutant::PutsOffDeletingTombstones,
+        Mutant::LosesTheEndOfACleaning,
+        Mutant::CleansAGapForEver,
+        Mutant::CompactsProducersAway,
+        Mutant::SwapsInWhatIsNotSynced,
     ];
 }
 

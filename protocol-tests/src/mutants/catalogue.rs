@@ -114,6 +114,42 @@ pub const PROPERTIES: &[Property] = &[
         )],
     },
     Property {
+        row: 23,
+        text: "compaction keeps the last value per key, offsets, order, tombstones for their retention, the last batch; never past what is committed",
+        bugs: &[
+            bug(
+                Mutant::CompactsWhatIsNotCommitted,
+                CORE,
+                "partition::compaction::tests::ranges::the_bound_is_where_the_segment_begins_that_is_not_wholly_stable",
+            ),
+            bug(
+                Mutant::PutsOffDeletingTombstones,
+                CORE,
+                "partition::compaction::tests::properties::compaction_leaves_what_a_plain_map_says",
+            ),
+            bug(
+                Mutant::LosesTheEndOfACleaning,
+                CORE,
+                "partition::compaction::tests::stories::the_last_batch_of_a_cleaning_stays_so_that_the_end_is_known",
+            ),
+            bug(
+                Mutant::CleansAGapForEver,
+                CORE,
+                "partition::compaction::tests::stories::a_gap_at_the_end_of_the_dirty_part_is_passed",
+            ),
+            bug(
+                Mutant::CompactsProducersAway,
+                CORE,
+                "partition::compaction::tests::properties::compaction_leaves_what_a_plain_map_says",
+            ),
+            bug(
+                Mutant::SwapsInWhatIsNotSynced,
+                BROKER,
+                "storage::cleaner::tests::crash::a_power_cut_at_any_step_of_a_cleaning_loses_nothing",
+            ),
+        ],
+    },
+    Property {
         row: 24,
         text: "retention only raises the log's start, and never above the high watermark",
         bugs: &[bug(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ottla_core::batch::BatchHeader;
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 use ottla_core::partition::compaction::{BatchFilter, Verdict};
 
 use super::swap::Replacement;
@@ -76,7 +77,7 @@ impl<'a> Output<'a> {
         self.index.close();
         let view = self.view;
         let is_memory = view.storage.disk().is_memory();
-        if !is_memory {
+        if !is_memory && !mutants::on(Mutant::SwapsInWhatIsNotSynced) {
             let synced = self.file.sync();
             synced.map_err(|error| self.disk_failed(CLEANED, error))?;
         }

@@ -16,6 +16,7 @@ use crate::batch::crc::checksum_fits;
 use crate::batch::record::{Record, records};
 use crate::batch::rewrite::{BatchRewrite, emptied};
 use crate::ids::{Offset, ProducerId};
+use crate::mutants::{self, Mutant};
 use crate::partition::producers::LastRecord;
 
 /// What becomes of a batch.
@@ -116,7 +117,9 @@ impl<'a> BatchFilter<'a> {
                 false => Verdict::Gone,
             });
         }
-        let horizon_ms = header.delete_horizon_ms();
+        let horizon_ms = header
+            .delete_horizon_ms()
+            .filter(|_| !mutants::on(Mutant::PutsOffDeletingTombstones));
         let new_horizon_ms = match horizon_ms {
             None if has_tombstone || fate.is_needless_marker => self.rules.delete_horizon_ms(),
             known => known,
@@ -179,6 +182,7 @@ impl CleaningRules<'_> {
     /// producer sent last, or how far the log was cleaned.
     fn keeps_empty(&self, header: &BatchHeader) -> bool {
         let tells_of_producer = header.has_producer_id()
+            && !mutants::on(Mutant::CompactsProducersAway)
             && self
                 .last_records
                 .get(&header.producer_id)
@@ -186,7 +190,9 @@ impl CleaningRules<'_> {
                     Some(offset) => header.last_offset() == offset,
                     None => header.attributes.is_control() && header.producer_epoch == last.epoch,
                 });
-        tells_of_producer || header.next_offset() == self.bound
+        let tells_the_end =
+            header.next_offset() == self.bound && !mutants::on(Mutant::LosesTheEndOfACleaning);
+        tells_of_producer || tells_the_end
     }
 
     /// `None` when they stay for ever.

@@ -13,6 +13,7 @@
 use std::ops::Range;
 
 use crate::ids::Offset;
+use crate::mutants::{self, Mutant};
 
 /// What a topic's configuration says of compaction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,7 +103,11 @@ impl DirtyRange {
                 dirty.iter().find(|segment| segment.newest_ms > youngest_ms)
             })
             .flatten();
-        let limit = [log.stable_end, log.active_base]
+        let stable_end = match mutants::on(Mutant::CompactsWhatIsNotCommitted) {
+            true => log.log_end,
+            false => log.stable_end,
+        };
+        let limit = [stable_end, log.active_base]
             .into_iter()
             .chain(young.map(|segment| segment.base))
             .min()

@@ -79,7 +79,7 @@ fn a_power_cut_at_any_step_of_a_cleaning_loses_nothing() {
     for config in configs() {
         let (mut steps, sent) = steps(&config);
         loop {
-            let torn = (0..4).map(|seed| Loss::Torn { seed });
+            let torn = (0..2).map(|seed| Loss::Torn { seed });
             for loss in [Loss::Nothing, Loss::Unsynced].into_iter().chain(torn) {
                 let story = format!("step {}, {loss:?}", steps.passed());
                 check(&steps.after_power_cut(loss), &config, &sent, &story);

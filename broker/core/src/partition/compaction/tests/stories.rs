@@ -128,6 +128,16 @@ fn the_last_batch_of_a_cleaning_stays_so_that_the_end_is_known() {
 }
 
 #[test]
+fn a_gap_at_the_end_of_the_dirty_part_is_passed() {
+    // KAFKA-8764: or the same end would be dirty again and again.
+    let mut log = TestLog::new();
+    log.put(1, &[("a", Some("1"))]);
+    let bound = log.end().plus(3);
+    clean(&mut log, bound, 1_000);
+    assert_eq!(log.cleaned_end, bound);
+}
+
+#[test]
 fn nothing_at_the_bound_or_behind_is_looked_at() {
     // KAFKA-13194: what is not committed may be another record tomorrow.
     let mut log = TestLog::new();
