@@ -5,9 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use ottla::Loss;
-use ottla_core::batch::Codec;
+use ottla_core::batch::{Codec, batches};
 use proptest::prelude::*;
-use protocol_tests::batches::{OwnedRecord, ProducerStamp, batch};
+use protocol_tests::batches::{OwnedRecord, ProducerStamp, batch, records_of};
 
 use crate::cluster::{Cluster, Command, Event, Outcome, Place};
 use crate::model::{Model, place_of};
@@ -100,6 +100,8 @@ pub struct Run<C> {
     pub cluster: C,
     pub model: Model,
     prefix: String,
+    /// How often each topic was deleted, where names are not used again.
+    generations: [u32; TOPICS as usize],
     /// The last batches of each producer in each partition.
     sent: Vec<(Place, i64, bytes::Bytes)>,
     /// Events that this cluster cannot undergo, and were left out.
@@ -113,6 +115,7 @@ impl<C: Cluster> Run<C> {
             cluster,
             model: Model::default(),
             prefix: prefix.to_owned(),
+            generations: Default::default(),
             sent: Vec::new(),
             left_out: 0,
         }
@@ -140,7 +143,11 @@ impl<C: Cluster> Run<C> {
             }
             None => {
                 let command = self.settle(operation);
-                self.perform(&command).map(drop)
+                let outcome = self.perform(&command)?;
+                if let (Operation::DeleteTopic(topic), 0) = (operation, outcome.code()) {
+                    self.forget_name(*topic);
+                }
+                Ok(())
             }
         }
     }
@@ -181,32 +188,36 @@ impl<C: Cluster> Run<C> {
     /// Reads every log from its start to its end.
     pub fn read_everything(&mut self) -> Result<(), String> {
         for place in self.model.places() {
-            let mut offset = start_of(&mut self.cluster, &place).unwrap_or(0);
-            loop {
-                let fetch = Command::Fetch {
-                    place: place.clone(),
-                    offset,
-                    partition_bytes_max: 1 << 20,
-                    bytes_max: 1 << 20,
-                };
-                let outcome = self.perform(&fetch)?;
-                let Outcome::Fetched {
-                    code: 0, records, ..
-                } = outcome
-                else {
-                    break;
-                };
-                let next = ottla_core::batch::batches(&records)
-                    .filter_map(Result::ok)
-                    .last()
-                    .map(|(header, _)| header.next_offset().0);
-                match next {
-                    Some(next) if next > offset => offset = next,
-                    _ => break,
-                }
-            }
+            self.read_log(&place)?;
         }
         Ok(())
+    }
+
+    /// Reads one log from its start to its end, each answer judged.
+    pub fn read_log(&mut self, place: &Place) -> Result<Vec<(i64, OwnedRecord)>, String> {
+        let mut all = Vec::new();
+        let mut offset = start_of(&mut self.cluster, place).unwrap_or(0);
+        loop {
+            let fetch = Command::Fetch {
+                place: place.clone(),
+                offset,
+                partition_bytes_max: 1 << 20,
+                bytes_max: 1 << 20,
+            };
+            let outcome = self.perform(&fetch)?;
+            let Outcome::Fetched {
+                code: 0, records, ..
+            } = outcome
+            else {
+                return Ok(all);
+            };
+            let last = batches(&records).filter_map(Result::ok).last();
+            match last.map(|(header, _)| header.next_offset().0) {
+                Some(next) if next > offset => offset = next,
+                _ => return Ok(all),
+            }
+            all.extend(records_of(&records)?);
+        }
     }
 
     /// Leaves nothing behind on a cluster that others use.
@@ -229,7 +240,20 @@ impl<C: Cluster> Run<C> {
     }
 
     fn topic(&self, number: u8) -> String {
-        format!("{}-{}", self.prefix, number % TOPICS)
+        let number = number % TOPICS;
+        match self.generations[usize::from(number)] {
+            0 => format!("{}-{number}", self.prefix),
+            generation => format!("{}-{number}-{generation}", self.prefix),
+        }
+    }
+
+    /// Where a power cut may lose the renaming of a deleted topic's folder, its
+    /// name is not used again: a folder does not tell yet whose it is, and the
+    /// new topic would be taken to have the old one's records.
+    fn forget_name(&mut self, topic: u8) {
+        if self.cluster.allows(Event::Crash(Loss::Unsynced)) {
+            self.generations[usize::from(topic % TOPICS)] += 1;
+        }
     }
 
     /// The first half of the numbers means the first partition.

@@ -19,7 +19,6 @@ fn config(cases: u32) -> ProptestConfig {
             .ok()
             .and_then(|cases| cases.parse().ok())
             .unwrap_or(cases),
-        max_shrink_iters: 2_000,
         ..ProptestConfig::default()
     }
 }

@@ -23,6 +23,9 @@ pub struct Log {
     pub end: i64,
     /// Everything below survives every crash.
     durable_end: i64,
+    /// Retention that began under earlier settings may move the start up to
+    /// here.
+    may_start_at: i64,
     pub(super) batches: Vec<Stored>,
     pub producers: Producers,
 }
@@ -264,18 +267,23 @@ impl Log {
         self.latest_start(settings, now_ms) > self.start
     }
 
+    /// The settings change: what is under way goes on by the old ones.
+    pub(super) fn note_expiry(&mut self, settings: &Settings, now_ms: i64) {
+        self.may_start_at = self.latest_start(settings, now_ms);
+    }
+
     /// Retention removes whole segments from the front: each batch of them is
     /// too old, or enough would be left without it.
     fn latest_start(&self, settings: &Settings, now_ms: i64) -> i64 {
+        let mut latest = self.start.max(self.may_start_at);
         if !settings.deletes() {
-            return self.start;
+            return latest;
         }
         let mut left: i64 = self
             .batches
             .iter()
             .map(|stored| stored.sent.len() as i64)
             .sum();
-        let mut latest = self.start;
         for stored in &self.batches {
             left -= stored.sent.len() as i64;
             let newest_ms = stored.stamped().map(|(_, at)| at).max().unwrap_or(-1);
@@ -330,6 +338,7 @@ impl Log {
         if end < self.end {
             self.batches.retain(|stored| stored.end_offset <= end);
             self.end = end;
+            self.may_start_at = self.may_start_at.min(end);
             self.producers = Producers::default();
             for stored in self
                 .batches

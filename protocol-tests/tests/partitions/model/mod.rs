@@ -80,8 +80,11 @@ impl Model {
             Command::CreateTopic { topic, settings } => self.create_topic(topic, settings),
             Command::DeleteTopic { topic } => self.delete_topic(topic),
             Command::Configure { topic, name, value } => match self.topics.get_mut(topic) {
-                Some(known) => {
-                    known.settings.set(name, value);
+                Some(Topic { settings, logs }) => {
+                    for log in logs {
+                        log.note_expiry(settings, now_ms);
+                    }
+                    settings.set(name, value);
                     done(0)
                 }
                 None => done(UNKNOWN_TOPIC),
@@ -143,23 +146,62 @@ impl Model {
     ) -> Verdict {
         let before = self.clone();
         let now_ms = self.now_ms();
+        if let Command::DeleteRecords { place, .. } = command {
+            return self.judge_deletion(place, command, outcome, look);
+        }
         if let Some((settings, log)) = place_of(command).and_then(|place| self.find(place))
             && log.may_expire(settings, now_ms)
             && let Some(start) = look()
         {
             log.learn_start(settings, now_ms, start)?;
         }
-        let expected = self.perform(command);
-        if self.is_allowed(command, &expected, outcome)? {
+        let Err(problem) = self.compare(command, outcome) else {
             return Ok(());
-        }
+        };
         // Retention may have come between the answer and the look.
         let mut earlier = before;
-        let expected_earlier = earlier.perform(command);
-        if earlier.is_allowed(command, &expected_earlier, outcome)? {
-            return Ok(());
+        earlier.compare(command, outcome).map_err(|_| problem)
+    }
+
+    fn compare(&mut self, command: &Command, outcome: &Outcome) -> Verdict {
+        let expected = self.perform(command);
+        match self.is_allowed(command, &expected, outcome)? {
+            true => Ok(()),
+            false => Err(differs(&expected, outcome)),
         }
-        Err(format!("expected {expected:?}\n     got {outcome:?}"))
+    }
+
+    /// The start moves by the deletion, and may move further by retention.
+    fn judge_deletion(
+        &mut self,
+        place: &Place,
+        command: &Command,
+        outcome: &Outcome,
+        look: impl FnOnce() -> Option<i64>,
+    ) -> Verdict {
+        let now_ms = self.now_ms();
+        let expected = self.perform(command);
+        let mut possible = 0..=0;
+        if let Some((settings, log)) = self.find(place) {
+            let deleted_to = log.start;
+            if log.may_expire(settings, now_ms)
+                && let Some(start) = look()
+            {
+                log.learn_start(settings, now_ms, start)?;
+            }
+            possible = deleted_to..=log.start;
+        }
+        let is_allowed = match outcome {
+            Outcome::Deleted {
+                code: 0,
+                low_watermark,
+            } => expected.code() == 0 && possible.contains(low_watermark),
+            other => expected.code() == other.code(),
+        };
+        match is_allowed {
+            true => Ok(()),
+            false => Err(differs(&expected, outcome)),
+        }
     }
 
     fn is_allowed(
@@ -209,7 +251,7 @@ impl Model {
             (Command::Produce { .. }, Outcome::Produced { code, .. }) if *code != 0 => {
                 Ok(expected.code() == *code)
             }
-            (Command::Fetch { .. } | Command::DeleteRecords { .. }, _) if outcome.code() != 0 => {
+            (Command::Fetch { .. }, _) if outcome.code() != 0 => {
                 // Beside an error only the code is promised.
                 Ok(expected.code() == outcome.code())
             }
@@ -307,6 +349,10 @@ impl Commits {
 }
 
 pub const UNKNOWN_TOPIC: i16 = 3;
+
+fn differs(expected: &Outcome, outcome: &Outcome) -> String {
+    format!("expected {expected:?}\n     got {outcome:?}")
+}
 
 fn done(code: i16) -> Outcome {
     Outcome::Done { code }
