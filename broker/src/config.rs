@@ -72,6 +72,8 @@ pub(crate) struct NodeConfig {
     /// The properties as set at start.
     pub(crate) properties: BrokerConfigs,
     pub(crate) request_bytes_max: usize,
+    /// Of all requests that are being received; no limit where it is not positive.
+    pub(crate) queued_request_bytes_max: i64,
     /// The most record bytes in one answer to a Fetch, but for its first batch.
     pub(crate) fetch_bytes_max: usize,
     /// How many fetch sessions are kept.
@@ -103,6 +105,7 @@ impl NodeConfig {
             #[cfg(feature = "faulty-disk")]
             disk: None,
             request_bytes_max: size(&properties, "socket.request.max.bytes"),
+            queued_request_bytes_max: queued_request_bytes_max(&properties)?,
             fetch_bytes_max: size(&properties, "fetch.max.bytes"),
             fetch_session_slots: size(&properties, "max.incremental.fetch.session.cache.slots"),
             connections_idle_max: idle_max(&properties),
@@ -173,6 +176,19 @@ fn node_id(properties: &BrokerConfigs) -> Result<NodeId, InvalidConfig> {
         ))),
         (newer, older) => Ok(NodeId(newer.or(older).unwrap_or(0).max(0) as i32)),
     }
+}
+
+/// As in Kafka, the largest request has to fit.
+fn queued_request_bytes_max(properties: &BrokerConfigs) -> Result<i64, InvalidConfig> {
+    let queued = properties.number("queued.max.request.bytes");
+    let request = properties.number("socket.request.max.bytes");
+    if queued > 0 && queued < request {
+        return Err(InvalidConfig::Contradiction(format!(
+            "queued.max.request.bytes is {queued}, less than socket.request.max.bytes, \
+             which is {request}; raise the one or lower the other"
+        )));
+    }
+    Ok(queued)
 }
 
 fn log_dir(properties: &BrokerConfigs) -> Option<PathBuf> {
@@ -320,6 +336,14 @@ mod tests {
         }
         let both = config(&[("node.id", "1"), ("broker.id", "2")]);
         assert!(matches!(both, Err(InvalidConfig::Contradiction(_))));
+    }
+
+    #[test]
+    fn the_largest_request_fits_into_what_may_be_queued() {
+        let queued = |bytes| config(&[("queued.max.request.bytes", bytes)]);
+        assert!(queued("104857600").is_ok() && queued("-1").is_ok());
+        let error = queued("104857599").unwrap_err().to_string();
+        assert!(error.contains("socket.request.max.bytes"), "{error}");
     }
 
     #[test]

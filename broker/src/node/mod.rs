@@ -32,6 +32,7 @@ use timers::Timers;
 use crate::config::NodeConfig;
 use crate::embed::{Faults, RecentRequests};
 use crate::observe::Counters;
+use crate::server::budget::RequestBytes;
 use crate::storage::Storage;
 
 /// Why a node did not start.
@@ -57,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) coordinators: Coordinators,
     pub(crate) fetch_sessions: FetchSessions,
     pub(crate) counters: Counters,
+    /// `queued.max.request.bytes`, if there is a limit.
+    pub(crate) request_bytes: Option<Arc<RequestBytes>>,
     pub(crate) changes: Changes,
     /// Where an embedded broker remembers the last requests.
     pub(crate) requests: Option<RecentRequests>,

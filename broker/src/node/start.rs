@@ -23,6 +23,7 @@ use crate::apis::TABLE;
 use crate::config::NodeConfig;
 use crate::embed::{Faults, RecentRequests};
 use crate::observe::Counters;
+use crate::server::budget::RequestBytes;
 use crate::storage::{LogConfig, Storage};
 
 /// The metadata topic's id is the same in every cluster.
@@ -47,6 +48,7 @@ impl Node {
             coordinators: Coordinators::default(),
             fetch_sessions: FetchSessions::new(config.fetch_session_slots),
             counters: Counters::new(TABLE),
+            request_bytes: RequestBytes::new(config.queued_request_bytes_max),
             changes: Changes::default(),
             faults: Faults::default(),
             requests: config.embed.keeps_requests.then(RecentRequests::default),

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, Sleep};
 
+use super::budget::Share;
 use super::dispatch::{Ends, Received, Refusal, dispatch};
 use super::outbox::{Outbox, ReplyTo};
 use super::socket::Socket;
@@ -48,7 +49,7 @@ pub(crate) enum ConnectionError {
     Frame(#[from] FrameError),
     #[error("{0}")]
     Refused(String),
-    #[error("no request for connections.max.idle.ms")]
+    #[error("no whole request for connections.max.idle.ms")]
     Idle,
     #[error("the peer took no byte for {} s", WRITE_TIMEOUT.as_secs())]
     SlowReader,
@@ -76,6 +77,10 @@ struct Connection<S> {
     held_bytes: usize,
     outbox: Outbox,
     idle: IdleTimer,
+    /// Of `queued.max.request.bytes`.
+    share: Share,
+    /// False while the share does not cover the frame that has begun.
+    has_room: bool,
 }
 
 /// Serves `stream` until the peer closes it or breaks the protocol.
@@ -91,6 +96,7 @@ where
     let inbox = FrameBuffer::new(node.config.request_bytes_max);
     let (pending, outbox) = (VecDeque::new(), Outbox::default());
     let idle = IdleTimer::new(node.config.connections_idle_max);
+    let share = Share::of(node.request_bytes.clone());
     Connection {
         node,
         stream,
@@ -100,6 +106,8 @@ where
         held_bytes: 0,
         outbox,
         idle,
+        share,
+        has_room: true,
     }
     .run()
     .await
@@ -135,11 +143,13 @@ impl<S: AsyncRead + Socket> Connection<S> {
     /// Decides what has been read; false when it had to stop before the end.
     fn decide_whole_frames(&mut self) -> Result<bool, ConnectionError> {
         let mut received = Received::read(&self.node.clock);
+        let mut decided_any = false;
         while self.may_decide() {
             let Some(frame) = self.inbox.next_frame()? else {
-                self.idle.active_at = received.at;
+                self.note_the_rest(decided_any, received.at);
                 return Ok(true);
             };
+            decided_any = true;
             let (to, answer) = dispatch(&self.node, self.ends, received, frame)?;
             received.go_on(&self.node.clock);
             match answer {
@@ -157,7 +167,18 @@ impl<S: AsyncRead + Socket> Connection<S> {
                 Answer::HangUp(reason) => return Err(ConnectionError::Refused(reason)),
             }
         }
+        self.idle.is_inside_frame = false;
         Ok(false)
+    }
+
+    /// Every whole frame is decided; another one may have begun.
+    fn note_the_rest(&mut self, decided_any: bool, now: Instant) {
+        if decided_any {
+            self.share.give_back();
+        }
+        self.idle
+            .note(decided_any, self.inbox.is_inside_frame(), now);
+        self.has_room = self.share.covers(self.inbox.begun_bytes());
     }
 
     async fn flush(&mut self) -> Result<(), ConnectionError> {
@@ -180,6 +201,10 @@ impl<S: AsyncRead + Socket> Connection<S> {
     /// Waits for bytes or for the first pending reply, whichever comes first.
     /// False when the peer has closed its side: it waits for no answer either.
     async fn wait(&mut self) -> Result<bool, ConnectionError> {
+        if !self.has_room {
+            self.wait_for_room().await;
+            return Ok(true);
+        }
         let read = if self.pending.is_empty() {
             tokio::select! {
                 biased;
@@ -195,18 +220,38 @@ impl<S: AsyncRead + Socket> Connection<S> {
                     return Ok(true);
                 }
                 read = self.stream.read_buf(self.inbox.for_reading()), if may_read => read?,
+                // Who waits for an answer is not idle, and must end its frame in time.
+                () = self.idle.passed(), if may_read && self.idle.is_inside_frame => {
+                    return Err(ConnectionError::Idle);
+                }
             }
         };
         self.node.counters.received(read);
         Ok(read > 0)
     }
+
+    /// Reads nothing until `queued.max.request.bytes` allows it; answers leave
+    /// meanwhile. The peer is not to blame for the time this takes.
+    async fn wait_for_room(&mut self) {
+        tokio::select! {
+            biased;
+            settled_bytes = settle_front(&self.node, &mut self.pending, &mut self.outbox),
+                if !self.pending.is_empty() => self.held_bytes -= settled_bytes,
+            () = self.share.returned() => {}
+        }
+        self.idle.is_inside_frame = false;
+    }
 }
 
-/// Tells when nothing was asked for so long. One timer for the connection's
-/// life: a request only notes the time, and the timer looks when it fires.
+/// Tells when nothing was asked for so long, or when a frame has not ended so
+/// long after it began. One timer for the connection's life: a request only
+/// notes the time, and the timer looks when it fires.
 struct IdleTimer {
     limit: Duration,
     active_at: Instant,
+    /// A frame had begun at `active_at`, and more of it is no activity: a peer
+    /// that sends a byte now and then would stay for ever.
+    is_inside_frame: bool,
     /// Set when the connection waits for the first time.
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -216,8 +261,17 @@ impl IdleTimer {
         IdleTimer {
             limit,
             active_at: Instant::now(),
+            is_inside_frame: false,
             sleep: None,
         }
+    }
+
+    /// Something was read; a frame has begun with it if `is_inside_frame`.
+    fn note(&mut self, decided_any: bool, is_inside_frame: bool, now: Instant) {
+        if decided_any || !self.is_inside_frame {
+            self.active_at = now;
+        }
+        self.is_inside_frame = is_inside_frame;
     }
 
     /// Returns once the limit has passed. Cancel-safe.

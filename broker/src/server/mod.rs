@@ -1,8 +1,11 @@
 //! Sockets in, replies out: accepts connections, cuts frames, calls the table,
 //! keeps replies in order. Knows no API.
 
+pub(crate) mod budget;
 pub(crate) mod connection;
 mod dispatch;
 pub(crate) mod listener;
 mod outbox;
+#[cfg(test)]
+mod patience_tests;
 mod socket;

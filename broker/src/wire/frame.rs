@@ -79,6 +79,14 @@ impl FrameBuffer {
         !self.received.is_empty()
     }
 
+    /// What the frame that has begun will take with its prefix, as far as its
+    /// prefix has come; zero between two frames. Call after
+    /// [`FrameBuffer::next_frame`], which refuses impossible lengths.
+    pub(crate) fn begun_bytes(&self) -> usize {
+        let claimed_bytes = self.claimed_bytes().ok().flatten();
+        claimed_bytes.map_or(self.received.len(), |length| LENGTH_BYTES + length)
+    }
+
     fn claimed_bytes(&self) -> Result<Option<usize>, FrameError> {
         let Some(prefix) = self.received.first_chunk::<LENGTH_BYTES>() else {
             return Ok(None);

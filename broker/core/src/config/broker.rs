@@ -356,7 +356,7 @@ pub static BROKER_CONFIGS: &[ConfigDefinition] = &[
     accepted("producer.id.expiration.check.interval.ms", ConfigKind::Int { min: 1, max: i32::MAX }, Some("600000")),
     honoured("producer.id.expiration.ms", ConfigKind::Int { min: 1, max: i32::MAX }, Some("86400000")),
     accepted("producer.purgatory.purge.interval.requests", ConfigKind::Int { min: i32::MIN, max: i32::MAX }, Some("1000")),
-    accepted("queued.max.request.bytes", ConfigKind::Long { min: i64::MIN }, Some("-1")),
+    honoured("queued.max.request.bytes", ConfigKind::Long { min: i64::MIN }, Some("-1")),
     accepted("queued.max.requests", ConfigKind::Int { min: 1, max: i32::MAX }, Some("500")),
     accepted("quota.window.num", ConfigKind::Int { min: 1, max: i32::MAX }, Some("11")),
     accepted("quota.window.size.seconds", ConfigKind::Int { min: 1, max: i32::MAX }, Some("1")),
