@@ -20,7 +20,9 @@ use uuid::Uuid;
 
 use super::errors::ApiError;
 use super::groups::{answer_all, group_id, other_kind, wire_instance, wire_member, wire_topic};
-use super::{Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, wire_text};
+use super::{
+    Answer, EVERY_GROUP_OPERATION, Malformed, OPERATIONS_OMITTED, RequestContext, decode, wire_text,
+};
 use crate::node::Node;
 
 const MEMBER_SPEAKS_CLASSIC: i8 = 0;
@@ -39,9 +41,16 @@ pub(super) fn handle(
         node.ask_group(context.now, &group, request)
     });
     let asked = asked.collect();
-    Ok(answer_all(context, asked, |answers| {
+    let operations = request.include_authorized_operations;
+    Ok(answer_all(context, asked, move |answers| {
         let groups = request.group_ids.into_iter().zip(answers);
-        let groups = groups.map(|(id, answer)| describe(id, answer));
+        let groups = groups.map(|(id, answer)| {
+            let described = describe(id, answer);
+            match operations && described.error_code == 0 {
+                true => described.with_authorized_operations(EVERY_GROUP_OPERATION),
+                false => described,
+            }
+        });
         ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
     }))
 }

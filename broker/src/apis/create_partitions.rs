@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
-use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 use ottla_core::controller::{
     MetadataImage, MetadataRecord, decide_create_partitions, limit_added_partitions,
 };
@@ -24,11 +26,12 @@ pub(super) fn handle(
     context: &RequestContext,
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
-    let request: CreatePartitionsRequest = decode(context, body)?;
+    let mut request: CreatePartitionsRequest = decode(context, body)?;
+    let repeated = drop_repeated(&mut request.topics);
     let wanted = request.topics.iter();
     let wanted = wanted.map(|topic| (topic.name.as_str(), topic.count));
     let (results, committed) = match limit_added_partitions(&node.metadata.image(), wanted) {
-        Ok(()) => decide_all(node, context, &request),
+        Ok(()) => decide_all(node, context, &request, &repeated),
         Err(too_many) => (refuse_all(&request.topics, too_many), Committed::default()),
     };
     let answers = request.topics.iter().zip(results).map(|(topic, result)| {
@@ -41,20 +44,33 @@ pub(super) fn handle(
     Ok(when_committed(committed, context, response))
 }
 
+/// A topic that is named more than once gets one answer, a refusal.
+fn drop_repeated(topics: &mut Vec<CreatePartitionsTopic>) -> BTreeSet<TopicName> {
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    topics.retain(|topic| {
+        let first = seen.insert(topic.name.clone());
+        if !first {
+            repeated.insert(topic.name.clone());
+        }
+        first
+    });
+    repeated
+}
+
 fn decide_all(
     node: &Arc<Node>,
     context: &RequestContext,
     request: &CreatePartitionsRequest,
+    repeated: &BTreeSet<TopicName>,
 ) -> (Vec<Result<(), ApiError>>, Committed) {
     let brokers = [node.config.node_id];
-    let mut seen = BTreeSet::new();
     propose(
         node,
         context.now,
         request.validate_only,
         &request.topics,
         |image, topic| {
-            if !seen.insert(topic.name.clone()) {
+            if repeated.contains(&topic.name) {
                 let message = "Duplicate topic name.";
                 return Err(ApiError::new(ResponseError::InvalidRequest, message));
             }
@@ -72,21 +88,18 @@ fn decide(
     let topic = image
         .topic(&wanted.name)
         .ok_or_else(|| ApiError::new(missing, missing.to_string()))?;
-    let assignments: Vec<Vec<NodeId>> = wanted
-        .assignments
-        .iter()
-        .flatten()
-        .map(|one| {
-            one.broker_ids
-                .iter()
-                .map(|broker| NodeId(broker.0))
-                .collect()
-        })
-        .collect();
+    // None at all is another wish than an empty list.
+    let assignments: Option<Vec<Vec<NodeId>>> = wanted.assignments.as_ref().map(|all| {
+        let one = |one: &CreatePartitionsAssignment| {
+            let brokers = one.broker_ids.iter();
+            brokers.map(|broker| NodeId(broker.0)).collect()
+        };
+        all.iter().map(one).collect()
+    });
     Ok(decide_create_partitions(
         topic,
         brokers,
         wanted.count,
-        &assignments,
+        assignments.as_deref(),
     )?)
 }

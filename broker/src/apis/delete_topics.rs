@@ -23,8 +23,8 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: DeleteTopicsRequest = decode(context, body)?;
-    let counted = counted(request);
     let image = node.metadata.image();
+    let counted = by_one_name(counted(request), &image);
     let found: Vec<_> = counted
         .iter()
         .map(|(topic, count)| find(node, context, &image, topic, *count))
@@ -62,6 +62,25 @@ fn counted(request: DeleteTopicsRequest) -> BTreeMap<Wanted, usize> {
         .chain(by_name)
     {
         *counts.entry(wanted).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// A topic that is named by its name and again by its id is named twice.
+fn by_one_name(counted: BTreeMap<Wanted, usize>, image: &MetadataImage) -> BTreeMap<Wanted, usize> {
+    let mut counts = counted.clone();
+    for (wanted, count) in counted {
+        let (Some(name), true) = (&wanted.0, wanted.1.is_nil()) else {
+            continue;
+        };
+        let Some(topic) = image.topic(name) else {
+            continue;
+        };
+        let id = Uuid::from_bytes(topic.id.0);
+        if let Some(again) = counts.remove(&(None, id)) {
+            counts.remove(&wanted);
+            counts.insert((wanted.0, id), again + count);
+        }
     }
     counts
 }

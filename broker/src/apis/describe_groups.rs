@@ -17,12 +17,8 @@ use super::errors::{ApiError, message_of};
 use super::groups::{
     answer_all, error_code, group_id, other_kind, wire_group, wire_instance, wire_member,
 };
-use super::{Answer, Malformed, RequestContext, decode, wire_text};
+use super::{Answer, EVERY_GROUP_OPERATION, Malformed, RequestContext, decode, wire_text};
 use crate::node::Node;
-
-/// Read, describe, delete, and describe and alter configuration: one bit each,
-/// by Kafka's numbers. Without an authorizer everyone may do all of it.
-const EVERY_OPERATION: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 /// What Kafka calls a group that is not there.
 const DEAD: &str = "Dead";
@@ -46,8 +42,8 @@ pub(super) fn handle(
     Ok(answer_all(context, asked, move |replies| {
         let groups = groups.iter().zip(replies).map(|(group, reply)| {
             let described = described(version, group, result(reply));
-            match operations {
-                true => described.with_authorized_operations(EVERY_OPERATION),
+            match operations && described.error_code == 0 {
+                true => described.with_authorized_operations(EVERY_GROUP_OPERATION),
                 false => described,
             }
         });

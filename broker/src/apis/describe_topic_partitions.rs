@@ -17,7 +17,8 @@ use ottla_core::controller::{
 use uuid::Uuid;
 
 use super::{
-    Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, node_ids, wire_node, wire_text,
+    Answer, EVERY_TOPIC_OPERATION, Malformed, OPERATIONS_OMITTED, RequestContext, decode, node_ids,
+    wire_node, wire_text,
 };
 use crate::node::Node;
 
@@ -27,6 +28,16 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: DescribeTopicPartitionsRequest = decode(context, body)?;
+    if !cursor_is_valid(&request) {
+        let topics = request.topics.iter().map(|topic| {
+            DescribeTopicPartitionsResponseTopic::default()
+                .with_error_code(ResponseError::InvalidRequest.code())
+                .with_name(Some(topic.name.clone()))
+                .with_topic_authorized_operations(OPERATIONS_OMITTED)
+        });
+        let refused = DescribeTopicPartitionsResponse::default().with_topics(topics.collect());
+        return Ok(Answer::ready(context, &refused));
+    }
     let limit = node
         .config
         .properties
@@ -47,6 +58,16 @@ pub(super) fn handle(
         .with_topics(page.topics)
         .with_next_cursor(page.next);
     Ok(Answer::ready(context, &response))
+}
+
+/// Whether the page begins at a partition of a topic that is asked for.
+fn cursor_is_valid(request: &DescribeTopicPartitionsRequest) -> bool {
+    let Some(cursor) = &request.cursor else {
+        return true;
+    };
+    let mut topics = request.topics.iter();
+    let asked_for = topics.any(|topic| topic.name == cursor.topic_name);
+    (request.topics.is_empty() || asked_for) && cursor.partition_index >= 0
 }
 
 /// The topics from the cursor on, by name, each with its first partition.
@@ -86,14 +107,15 @@ struct Page {
 impl Page {
     /// Adds what fits of a topic; false when the page is full.
     fn add(&mut self, image: &MetadataImage, name: &str, first: usize) -> bool {
+        // Whether the topic of the cursor exists shows on the next page.
+        if self.room == 0 {
+            self.next = Some(cursor(name, 0));
+            return false;
+        }
         let Some(topic) = image.topic(name) else {
             self.topics.push(unknown(name));
             return true;
         };
-        if self.room == 0 {
-            self.next = Some(cursor(name, first));
-            return false;
-        }
         let rest = topic.partitions.iter().enumerate().skip(first);
         let partitions: Vec<_> = rest
             .take(self.room)
@@ -125,7 +147,7 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(TopicName(wire_text(name))))
-        .with_topic_authorized_operations(OPERATIONS_OMITTED)
+        .with_topic_authorized_operations(EVERY_TOPIC_OPERATION)
 }
 
 fn described(topic: &TopicImage) -> DescribeTopicPartitionsResponseTopic {
@@ -133,7 +155,7 @@ fn described(topic: &TopicImage) -> DescribeTopicPartitionsResponseTopic {
         .with_name(Some(TopicName(wire_text(&topic.name))))
         .with_topic_id(Uuid::from_bytes(topic.id.0))
         .with_is_internal(is_internal_topic(&topic.name))
-        .with_topic_authorized_operations(OPERATIONS_OMITTED)
+        .with_topic_authorized_operations(EVERY_TOPIC_OPERATION)
 }
 
 fn partition(index: usize, image: &PartitionImage) -> DescribeTopicPartitionsResponsePartition {

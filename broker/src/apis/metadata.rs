@@ -25,7 +25,8 @@ use ottla_core::ids::TopicId;
 use uuid::Uuid;
 
 use super::{
-    Answer, Malformed, OPERATIONS_OMITTED, RequestContext, decode, node_ids, wire_node, wire_text,
+    Answer, EVERY_CLUSTER_OPERATION, EVERY_TOPIC_OPERATION, Malformed, OPERATIONS_OMITTED,
+    RequestContext, decode, node_ids, wire_node, wire_text,
 };
 use crate::apis::errors::ApiError;
 use crate::node::Node;
@@ -35,11 +36,50 @@ pub(super) fn handle(
     context: &RequestContext,
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
-    let request: MetadataRequest = decode(context, body)?;
+    let mut request: MetadataRequest = decode(context, body)?;
+    if context.api_version < FIRST_WITH_IDS && names_by_id(&request) {
+        return Ok(Answer::ready(context, &refused(&request)));
+    }
+    ask_once(&mut request);
     let created = create_missing(node, context, &request);
     let (node, asked) = (Arc::clone(node), context.clone());
     let respond = move || respond(&node, &asked, &request, &created.refused);
     Ok(super::after_commit(created.committed, context, respond))
+}
+
+/// Versions 10 and 11 have the field, and may not use it.
+const FIRST_WITH_IDS: i16 = 12;
+
+fn names_by_id(request: &MetadataRequest) -> bool {
+    let mut topics = request.topics.iter().flatten();
+    topics.any(|topic| topic.name.is_none() || !topic.topic_id.is_nil())
+}
+
+/// The request as a whole makes no sense.
+fn refused(request: &MetadataRequest) -> MetadataResponse {
+    let topics = request.topics.iter().flatten().map(|topic| {
+        let named = MetadataRequestTopic::default()
+            .with_topic_id(topic.topic_id)
+            .with_name(Some(topic.name.clone().unwrap_or_default()));
+        unknown(&named, ResponseError::InvalidRequest)
+    });
+    MetadataResponse::default()
+        .with_topics(topics.collect())
+        .with_cluster_authorized_operations(OPERATIONS_OMITTED)
+}
+
+/// Leaves each topic in the request once. One id makes names count for nothing.
+fn ask_once(request: &mut MetadataRequest) {
+    let Some(topics) = &mut request.topics else {
+        return;
+    };
+    let by_id = topics.iter().any(|topic| !topic.topic_id.is_nil());
+    if by_id {
+        topics.retain(|topic| !topic.topic_id.is_nil());
+        topics.iter_mut().for_each(|topic| topic.name = None);
+    }
+    let mut seen = BTreeSet::new();
+    topics.retain(|topic| seen.insert((topic.topic_id, topic.name.clone())));
 }
 
 /// What became of the topics that were not there.
@@ -113,12 +153,21 @@ fn respond(
         .with_node_id(wire_node(node.config.node_id))
         .with_host(StrBytes::from_string(host))
         .with_port(i32::from(port));
+    let mut topics = topics(&image, context.api_version, request, refused);
+    if request.include_topic_authorized_operations {
+        let named = topics.iter_mut().filter(|topic| topic.name.is_some());
+        named.for_each(|topic| topic.topic_authorized_operations = EVERY_TOPIC_OPERATION);
+    }
     MetadataResponse::default()
         .with_brokers(vec![broker])
         .with_cluster_id(Some(wire_text(&node.cluster_id)))
         .with_controller_id(wire_node(node.config.node_id))
-        .with_topics(topics(&image, context.api_version, request, refused))
-        .with_cluster_authorized_operations(OPERATIONS_OMITTED)
+        .with_topics(topics)
+        .with_cluster_authorized_operations(if request.include_cluster_authorized_operations {
+            EVERY_CLUSTER_OPERATION
+        } else {
+            OPERATIONS_OMITTED
+        })
 }
 
 fn topics(
@@ -192,7 +241,6 @@ fn described(topic: &TopicImage, version: i16) -> MetadataResponseTopic {
                 .map(|(index, one)| partition(index, one, version))
                 .collect(),
         )
-        .with_topic_authorized_operations(OPERATIONS_OMITTED)
 }
 
 fn partition(index: usize, image: &PartitionImage, version: i16) -> MetadataResponsePartition {

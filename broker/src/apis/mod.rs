@@ -284,8 +284,19 @@ pub(crate) fn encode_as(version: i16, response: &impl Encodable) -> Reply {
     Reply::of(head)
 }
 
-/// "Not computed": nobody asked, or there is no authorizer.
+/// "Not computed": nobody asked.
 const OPERATIONS_OMITTED: i32 = i32::MIN;
+
+/// What there is to do with a group, one bit each by Kafka's numbers: read,
+/// describe, delete, and describe and alter its configuration. Without an
+/// authorizer everybody may do all of it.
+const EVERY_GROUP_OPERATION: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+
+/// The same for a topic.
+const EVERY_TOPIC_OPERATION: i32 = 0b1101_1111_1000;
+
+/// The same for the cluster.
+const EVERY_CLUSTER_OPERATION: i32 = 0b1_1111_1010_0000;
 
 /// Answers once a change of the metadata may be told.
 fn when_committed<Response>(

@@ -138,13 +138,12 @@ fn append(
     acks_known: bool,
     partition: ProducePartition<'_>,
 ) -> Result<Appended, Failure> {
-    let origin = AppendOrigin::Client {
-        zstd_allowed: context.api_version >= FIRST_WITH_ZSTD,
-    };
+    let zstd_allowed = context.api_version >= FIRST_WITH_ZSTD;
+    let origin = AppendOrigin::Client { zstd_allowed };
     let found = find_partition(node, topic, partition.index)?;
     let records = partition.records.unwrap_or_default();
-    if !acks_known || is_internal_topic(&topic.name) {
-        // What the version forbids is said first.
+    if !acks_known || !zstd_allowed || is_internal_topic(&topic.name) {
+        // What the version forbids is said first, and nothing of the log.
         check_for_version(origin, records).map_err(ApiError::from)?;
         check_acks(acks_known)?;
         check_writable(topic)?;

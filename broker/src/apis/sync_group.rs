@@ -20,6 +20,12 @@ pub(super) fn handle(
     body: BytesMut,
 ) -> Result<Answer, Malformed> {
     let request: SyncGroupRequest = decode(context, body)?;
+    if context.api_version >= 5
+        && (request.protocol_type.is_none() || request.protocol_name.is_none())
+    {
+        let refused = response(Err(GroupError::InconsistentGroupProtocol));
+        return Ok(Answer::ready(context, &refused));
+    }
     let sync = translate(&request);
     let group = sync.group.clone();
     let request = GroupRequest::Classic(ClassicRequest::Sync(sync));

@@ -12,6 +12,10 @@ use super::tail::Kept;
 use super::walk::{Walked, Wanted, take_batches};
 use super::{Piece, StorageError};
 
+/// A stretch of a file up to this length is copied: one more system call costs
+/// more than the bytes.
+pub(super) const COPIED_BYTES_MAX: usize = 32 << 10;
+
 /// Which bytes a read will return.
 #[derive(Debug)]
 pub(crate) struct ReadPlan {
@@ -54,19 +58,23 @@ impl ReadPlan {
     pub fn is_immediate(&self) -> bool {
         match &self.source {
             Source::Nothing | Source::Tail(_) => true,
-            Source::Segments { first, .. } => first.is_memory(),
+            Source::Segments { first, .. } => first.is_warm(&self.wanted),
         }
     }
 
     /// The same batches as [`read`](Self::read) returns, for a socket: what is
-    /// long stays in its file, and is brought into memory first.
+    /// long stays in its file.
     pub fn send(self) -> Result<Vec<Piece>, StorageError> {
         if let Source::Segments { first, rest } = &self.source
             && !first.is_memory()
         {
             for segment in std::iter::once(first).chain(rest) {
                 if let Some(stretch) = segment.stretch(&self.wanted)? {
-                    return Ok(vec![segment.piece(stretch)?]);
+                    let piece = Piece::File(stretch);
+                    return match piece.len() {
+                        0..=COPIED_BYTES_MAX => Ok(vec![segment.in_memory(piece)?]),
+                        _ => Ok(vec![piece]),
+                    };
                 }
             }
             return Ok(Vec::new());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::segment::COPIED_BYTES_MAX;
+use super::read::COPIED_BYTES_MAX;
 use super::testing::append;
 use super::{Log, LogConfig, Piece, Storage};
 

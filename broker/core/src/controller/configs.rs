@@ -65,7 +65,7 @@ pub fn decide_alter_configs(
     alterations: &[ConfigAlteration],
 ) -> Result<Vec<MetadataRecord>, AlterConfigError> {
     refuse_duplicates(alterations)?;
-    let (table, current) = current(image, resource)?;
+    let (table, current) = current(image, resource);
     let mut changed = current.clone();
     for alteration in alterations {
         apply(table, &current, &mut changed, alteration)?;
@@ -73,6 +73,8 @@ pub fn decide_alter_configs(
     if let ConfigResource::Topic(_) = resource {
         check_topic_configs(&changed)?;
     }
+    // As in Kafka, what no topic may have is said before that this one is missing.
+    refuse_missing(image, resource)?;
     // A name that nobody knows can be taken away: it is not there.
     let known = alterations
         .iter()
@@ -92,7 +94,7 @@ pub fn decide_replace_configs(
     resource: &ConfigResource,
     properties: Vec<(String, String)>,
 ) -> Result<Vec<MetadataRecord>, AlterConfigError> {
-    let (_, current) = current(image, resource)?;
+    let (_, current) = current(image, resource);
     let mut alterations: Vec<_> = properties
         .into_iter()
         .map(|(name, value)| ConfigAlteration {
@@ -120,17 +122,30 @@ fn refuse_duplicates(alterations: &[ConfigAlteration]) -> Result<(), AlterConfig
     }
 }
 
+/// What a resource has; a topic that is not there has nothing.
 fn current(
     image: &MetadataImage,
     resource: &ConfigResource,
-) -> Result<(&'static [ConfigDefinition], Overrides), AlterConfigError> {
+) -> (&'static [ConfigDefinition], Overrides) {
     match resource {
         ConfigResource::Topic(name) => {
             let topic = image.topic(name);
-            let topic = topic.ok_or_else(|| AlterConfigError::UnknownTopic(Arc::clone(name)))?;
-            Ok((TOPIC_CONFIGS, topic.configs.clone()))
+            let configs = topic.map(|topic| topic.configs.clone());
+            (TOPIC_CONFIGS, configs.unwrap_or_default())
         }
-        ConfigResource::Broker(broker) => Ok((BROKER_CONFIGS, image.broker_configs(broker))),
+        ConfigResource::Broker(broker) => (BROKER_CONFIGS, image.broker_configs(broker)),
+    }
+}
+
+fn refuse_missing(
+    image: &MetadataImage,
+    resource: &ConfigResource,
+) -> Result<(), AlterConfigError> {
+    match resource {
+        ConfigResource::Topic(name) if image.topic(name).is_none() => {
+            Err(AlterConfigError::UnknownTopic(Arc::clone(name)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -141,6 +156,7 @@ fn apply(
     alteration: &ConfigAlteration,
 ) -> Result<(), AlterConfigError> {
     let definition = match find_definition(table, &alteration.name) {
+        // Nobody has it, so it is gone already.
         Err(_) if alteration.operation == AlterOperation::Delete => return Ok(()),
         found => found?,
     };

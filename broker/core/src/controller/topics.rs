@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::image::{MetadataImage, PartitionImage, TopicImage};
 use super::record::MetadataRecord;
 use super::topic_name::{TopicNameError, validate_topic_name};
-use crate::config::{ConfigError, Overrides, TOPIC_CONFIGS, check_topic_configs};
+use crate::config::{ConfigError, Overrides, TOPIC_CONFIGS, check_topic_configs, find_definition};
 use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, TopicId};
 
 /// One request may not ask for more: Kafka's controller has the same limit.
@@ -140,11 +140,11 @@ pub fn decide_create_topic(
         return Err(CreateTopicError::MetadataTopic);
     }
     refuse_taken_name(image, &request.name)?;
+    let configs = overrides(&request.configs)?;
     let placement = match request.assignments.as_slice() {
         [] => automatic_placement(brokers, defaults, request)?,
         assignments => manual_placement(brokers, request, assignments)?,
     };
-    let configs = overrides(&request.configs)?;
     let created = CreatedTopic {
         id,
         partitions: placement.len() as i32,
@@ -183,18 +183,23 @@ fn automatic_placement(
         -1 => defaults.replication_factor,
         given => given,
     };
+    let wanted = usize::try_from(replication_factor).unwrap_or(0);
+    let unreachable = || CreateTopicError::ReplicationFactor {
+        wanted: replication_factor,
+        brokers: brokers.len(),
+    };
+    // In Kafka's order: what no cluster could do, then what this one cannot.
+    if wanted == 0 {
+        return Err(unreachable());
+    }
     if partitions < 1 {
         return Err(CreateTopicError::Partitions);
     }
     if partitions > PARTITIONS_PER_REQUEST_MAX {
         return Err(CreateTopicError::TooManyPartitions);
     }
-    let wanted = usize::try_from(replication_factor).unwrap_or(0);
-    if wanted == 0 || wanted > brokers.len() {
-        return Err(CreateTopicError::ReplicationFactor {
-            wanted: replication_factor,
-            brokers: brokers.len(),
-        });
+    if wanted > brokers.len() {
+        return Err(unreachable());
     }
     Ok((0..partitions as usize)
         .map(|first| place(brokers, first, wanted))
@@ -262,10 +267,14 @@ fn validate_replicas(brokers: &[NodeId], replicas: &[NodeId]) -> Result<(), Stri
 fn overrides(configs: &[(String, Option<String>)]) -> Result<Overrides, ConfigError> {
     let mut overrides = Overrides::default();
     for (name, value) in configs {
-        match value {
-            Some(value) => overrides.set(TOPIC_CONFIGS, name, value)?,
-            None => drop(crate::config::find_definition(TOPIC_CONFIGS, name)?),
-        }
+        let Some(value) = value else {
+            return Err(ConfigError::InvalidValue {
+                name: find_definition(TOPIC_CONFIGS, name)?.name,
+                value: "null".to_owned(),
+                reason: "null is no value".to_owned(),
+            });
+        };
+        overrides.set(TOPIC_CONFIGS, name, value)?;
     }
     check_topic_configs(&overrides)?;
     Ok(overrides)
@@ -368,7 +377,7 @@ pub fn decide_create_partitions(
     topic: &TopicImage,
     brokers: &[NodeId],
     wanted: i32,
-    assignments: &[Vec<NodeId>],
+    assignments: Option<&[Vec<NodeId>]>,
 ) -> Result<Vec<MetadataRecord>, CreatePartitionsError> {
     let current = topic.partitions.len() as i32;
     if wanted <= current {
@@ -384,10 +393,10 @@ pub fn decide_create_partitions(
     }
     let replica_count = topic.partitions[0].replicas.len();
     let placement = match assignments {
-        [] => (current..wanted)
+        None => (current..wanted)
             .map(|index| place(brokers, index as usize, replica_count.min(brokers.len())))
             .collect(),
-        given => added_placement(brokers, given, (wanted - current) as usize, replica_count)?,
+        Some(given) => added_placement(brokers, given, (wanted - current) as usize, replica_count)?,
     };
     let records = (current..wanted)
         .zip(placement)

@@ -150,10 +150,7 @@ fn describe_classic(group: &ClassicGroup) -> DescribedGroup {
             true => member.metadata(group.protocol()),
             false => Bytes::new(),
         },
-        assignment: match stable {
-            true => member.assignment.clone(),
-            false => Bytes::new(),
-        },
+        assignment: member.assignment.clone(),
     });
     DescribedGroup {
         state: group.state(),

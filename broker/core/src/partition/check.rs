@@ -81,13 +81,18 @@ pub fn peek_batch(bytes: &[u8]) -> Result<Option<Attributes>, AppendRefusal> {
 /// What the request's version demands of the data of one partition. Judged
 /// before anything of the partition is: `prepare_batch` includes it.
 pub fn check_for_version(origin: AppendOrigin, bytes: &[u8]) -> Result<BatchHeader, AppendRefusal> {
-    let header = only_batch(bytes)?;
+    let (header, rest) = first_batch(bytes)?;
     let no_zstd = AppendOrigin::Client {
         zstd_allowed: false,
     };
-    if origin == no_zstd && header.attributes.codec() == Some(Codec::Zstd) {
-        return Err(AppendRefusal::ZstdNotAllowed);
+    if origin == no_zstd {
+        match header.attributes.codec() {
+            Some(Codec::Zstd) => return Err(AppendRefusal::ZstdNotAllowed),
+            None => return Err(AppendRefusal::UnknownCodec),
+            Some(_) => {}
+        }
     }
+    refuse_another_batch(rest)?;
     Ok(header)
 }
 
@@ -107,24 +112,30 @@ pub(super) fn check_batch(
     Ok((header, codec))
 }
 
-/// The header of the one batch at the front of `bytes`; all of it is there.
-fn only_batch(bytes: &[u8]) -> Result<BatchHeader, AppendRefusal> {
+fn refuse_another_batch(rest: &[u8]) -> Result<(), AppendRefusal> {
+    match whole_batch_bytes(rest)? {
+        Some(_) => Err(AppendRefusal::SeveralBatches),
+        None => Ok(()),
+    }
+}
+
+/// The header of the batch at the front of `bytes`, all of which is there, and
+/// what follows that batch.
+fn first_batch(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), AppendRefusal> {
     let size_bytes = whole_batch_bytes(bytes)?.ok_or(AppendRefusal::NoWholeBatch)?;
     let (batch, rest) = bytes.split_at(size_bytes);
     let magic = batch[BYTES_UP_TO_MAGIC - 1] as i8;
     if magic != MAGIC {
         return Err(AppendRefusal::OldMagic(magic));
     }
-    if whole_batch_bytes(rest)?.is_some() {
-        return Err(AppendRefusal::SeveralBatches);
-    }
-    BatchHeader::parse(batch).map_err(|error| match error {
+    let header = BatchHeader::parse(batch).map_err(|error| match error {
         HeaderError::Length(length) => AppendRefusal::Length(length),
         HeaderError::Magic(magic) => AppendRefusal::UnknownMagic(magic),
         HeaderError::Incomplete { have } => {
             AppendRefusal::Length(have.saturating_sub(BATCH_PREFIX_BYTES) as i32)
         }
-    })
+    })?;
+    Ok((header, rest))
 }
 
 /// How many bytes the batch at the front has, if it is there whole. The same

@@ -8,7 +8,7 @@ use super::lookup::Wanted;
 use super::{FIRST_WITH_LEADER_ADDRESS, Fetch};
 use crate::apis::errors::ApiError;
 use crate::node::partition::{FetchError, FetchFrom, Planned, PlannedFetch};
-use crate::storage::StorageError;
+use crate::storage::{Piece, StorageError};
 use crate::wire::fetch::PartitionFetched;
 
 /// Up to this version readers do not know KAFKA_STORAGE_ERROR.
@@ -117,7 +117,7 @@ impl Attempt {
                 return None;
             }
             let high_watermark = planned.marks.high_watermark;
-            match self.carry_out(fetch, wanted, planned) {
+            match self.carry_out(fetch, wanted, planned, cold) {
                 Ok(fetched) => {
                     self.seen.push((place, high_watermark));
                     return Some(fetched);
@@ -155,6 +155,7 @@ impl Attempt {
         fetch: &Fetch,
         wanted: &Wanted,
         planned: PlannedFetch,
+        cold: Cold,
     ) -> Result<PartitionFetched, StorageError> {
         let mut fetched = PartitionFetched {
             index: wanted.asked.key.index,
@@ -170,9 +171,18 @@ impl Attempt {
         match planned.read {
             Planned::Diverging { epoch, end_offset } => {
                 fetched.diverging = Some((epoch.0, end_offset.0));
+                // Nothing was read, so nothing was aborted there.
+                fetched.with_aborted = false;
             }
             Planned::Read(plan) => {
-                fetched.records = plan.send()?;
+                fetched.records = match cold {
+                    Cold::LeaveOut => plan.send()?,
+                    // What had to be read is in memory: it goes as it is.
+                    Cold::Read => {
+                        let pieces = plan.read()?.into_pieces();
+                        pieces.into_iter().map(Piece::from).collect()
+                    }
+                };
                 self.bytes += fetched.record_bytes();
             }
         }

@@ -77,7 +77,8 @@ impl EpochError {
 
 /// Compares the leader epoch a client believes in with the partition's.
 pub(super) fn check_epoch(asked: LeaderEpoch, current: LeaderEpoch) -> Result<(), EpochError> {
-    if asked == LeaderEpoch::NONE || asked == current {
+    // Any negative number says that the client does not know.
+    if asked < LeaderEpoch(0) || asked == current {
         Ok(())
     } else if asked < current {
         Err(EpochError::Fenced { asked, current })

@@ -222,15 +222,15 @@ fn partitions_can_be_added_and_never_taken_away() {
     created(&mut image, ONE, &request("t"));
     let topic = Arc::clone(image.topic("t").unwrap());
     for wanted in [0, 3] {
-        let problem = decide_create_partitions(&topic, ONE, wanted, &[]).unwrap_err();
+        let problem = decide_create_partitions(&topic, ONE, wanted, None).unwrap_err();
         assert!(matches!(
             problem,
             CreatePartitionsError::NotAnIncrease { current: 3, .. }
         ));
     }
-    let records = decide_create_partitions(&topic, ONE, 5, &[]).unwrap();
+    let records = decide_create_partitions(&topic, ONE, 5, None).unwrap();
     records.iter().for_each(|record| image.replay(record));
     assert_eq!(image.topic("t").unwrap().partitions.len(), 5);
-    let problem = decide_create_partitions(&topic, ONE, 5, &[vec![NodeId(0)]]).unwrap_err();
+    let problem = decide_create_partitions(&topic, ONE, 5, Some(&[vec![NodeId(0)]])).unwrap_err();
     assert!(matches!(problem, CreatePartitionsError::Assignment(_)));
 }

@@ -88,9 +88,6 @@ fn admit<'a>(
         _ if !request.member.is_empty() => {
             return Err((request.member.clone(), GroupError::UnknownMemberId));
         }
-        _ if request.protocol_type.is_empty() || request.protocols.is_empty() => {
-            return Err((nobody(), GroupError::InconsistentGroupProtocol));
-        }
         Some(Group::Consumer(group)) => {
             let tombstones = group.tombstones().into_iter().map(GroupRecord::Consumer);
             decision.records.extend(tombstones);

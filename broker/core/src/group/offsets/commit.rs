@@ -24,7 +24,10 @@ pub(super) fn decide(
     topics: &dyn TopicsView,
 ) -> GroupDecision {
     if let Err(error) = check(shard, request, topics) {
-        return answered(token, OffsetReply::Commit(refuse_all(request, &error)));
+        return answered(
+            token,
+            OffsetReply::Commit(refuse_all(request, &error, topics)),
+        );
     }
     let mut decision = GroupDecision::default();
     let mut outcomes = Vec::with_capacity(request.topics.len());
@@ -154,16 +157,27 @@ pub(super) fn existing(
     }
 }
 
-fn refuse_all(request: &CommitRequest, error: &GroupError) -> Vec<Topic<Outcome>> {
-    let refused = |asked: &OffsetToCommit| Outcome {
-        partition: asked.partition,
-        error: Some(error.clone()),
-    };
-    let topics = request.topics.iter().map(|topic| Topic {
-        name: topic.name.clone(),
-        partitions: topic.partitions.iter().map(refused).collect(),
+/// What is wrong with a partition is said before what is wrong with the group:
+/// Kafka's group coordinator hears only of partitions that exist.
+fn refuse_all(
+    request: &CommitRequest,
+    error: &GroupError,
+    topics: &dyn TopicsView,
+) -> Vec<Topic<Outcome>> {
+    let refused = request.topics.iter().map(|topic| {
+        let info = topics.by_name(topic.name.as_str());
+        let partitions = topic.partitions.iter().map(|asked| Outcome {
+            partition: asked.partition,
+            error: existing(info, asked.partition)
+                .err()
+                .or(Some(error.clone())),
+        });
+        Topic {
+            name: topic.name.clone(),
+            partitions: partitions.collect(),
+        }
     });
-    topics.collect()
+    refused.collect()
 }
 
 fn sign_of_life(shard: &GroupShard, request: &CommitRequest) -> Option<GroupEffect> {
