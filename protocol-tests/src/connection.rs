@@ -193,6 +193,25 @@ impl Connection {
         }
     }
 
+    /// Whether bytes, or the end of the connection, arrive within that time.
+    /// Nothing is read, so the connection stays of use.
+    ///
+    /// # Errors
+    /// What the system says; a time of zero is refused.
+    pub fn arrives_within(&self, patience: Duration) -> io::Result<bool> {
+        let timeout = self.stream.read_timeout()?;
+        self.stream.set_read_timeout(Some(patience))?;
+        let arrived = match self.stream.peek(&mut [0]) {
+            Ok(_) => true,
+            Err(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ),
+        };
+        self.stream.set_read_timeout(timeout)?;
+        Ok(arrived)
+    }
+
     /// Says that nothing more will be sent; answers can still be read.
     ///
     /// # Errors

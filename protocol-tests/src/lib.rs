@@ -5,4 +5,5 @@
 
 pub mod batches;
 pub mod connection;
+pub mod differential;
 pub mod mutants;
