@@ -1,9 +1,10 @@
 //! Rows 1, 2, 3, 19, 25 and 26: offsets, what lies at them, and who finds it.
 
 use ottla::FaultyDisk;
-use protocol_tests::batches::records_of;
+use ottla_core::batch::Codec;
+use protocol_tests::batches::{OwnedRecord, batch, records_of};
 
-use super::{LONG_AGO_MS, batch_at, fetch, list, place, produce, with_topic};
+use super::{LONG_AGO_MS, fetch, list, place, produce, with_topic};
 use crate::back_ends::embedded::Embedded;
 use crate::cluster::{Command, Event, Outcome};
 use crate::wire::Wire;
@@ -103,13 +104,25 @@ fn row_19_a_group_finds_its_last_commit_after_a_restart() {
 /// Row 25: the first record that is not older, and the special values.
 #[test]
 fn row_25_a_timestamp_leads_to_the_first_record_that_is_not_older() {
-    let (mut run, place) = with_topic(Embedded::in_memory(), &[("index.interval.bytes", "1")]);
-    for (at, step) in [30, 10, 10, 50, 40].into_iter().enumerate() {
-        let batch = batch_at(LONG_AGO_MS + step, &["x", "y"][..1 + at % 2]);
+    // An index of two entries is soon full: the newest record is not in the
+    // last segment.
+    let settings = [("index.interval.bytes", "1"), ("segment.index.bytes", "24")];
+    let (mut run, place) = with_topic(Embedded::in_memory(), &settings);
+    for (first, second) in [
+        (30, 31),
+        (10, 12),
+        (10, 50),
+        (40, 11),
+        (20, 20),
+        (10, 41),
+        (13, 9),
+    ] {
+        let records = [first, second].map(|by| OwnedRecord::of_value(LONG_AGO_MS + by, "x"));
+        let batch = batch(&records, Codec::None, None);
         let place = place.clone();
         run.perform(&Command::Produce { place, batch }).unwrap();
     }
-    for by in [0, 10, 11, 30, 31, 40, 50, 51] {
+    for by in [0, 10, 11, 12, 13, 30, 31, 32, 40, 41, 50, 51] {
         run.perform(&list(&place, LONG_AGO_MS + by)).unwrap();
     }
     for special in [-1, -2, -3, -4, -5] {
