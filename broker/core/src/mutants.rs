@@ -46,6 +46,22 @@ pub enum Mutant {
     ReadsPastTheHighWatermark,
     /// A restart forgets the producers a snapshot tells of (KAFKA-12520).
     ForgetsProducers,
+    /// Batches go to the topic's first partition, whichever was named
+    /// (CVE-2026-35554 misrouted batches in a producer).
+    ProducesToTheFirstPartition,
+    /// After a crash, what was not synced is read again before it is: a power
+    /// cut then gives its offsets to others (Redpanda #3003's family).
+    ServesWhatWasNeverSynced,
+    /// Header keys that repeat are dropped when a batch is compressed anew.
+    DropsRepeatedHeaders,
+    /// A fetch session goes on whatever its epoch (KAFKA-8052's family).
+    TakesAnySessionEpoch,
+    /// A fetch session forgets what it has told (KAFKA-9137's family).
+    TellsOldMarksForNew,
+    /// A read is as long as its limit, wherever a batch ends (KAFKA-9835's family).
+    GivesPartsOfBatches,
+    /// Timestamps of the far future are taken (KAFKA-14991).
+    BelievesInTheFuture,
     /// A commit is accepted whatever its generation is (zombie commits).
     CommitsForZombies,
     /// Compaction reaches records that are not committed (KAFKA-13194).
@@ -83,6 +99,13 @@ impl Mutant {
         Mutant::LeavesHalfAnAppend,
         Mutant::ReadsPastTheHighWatermark,
         Mutant::ForgetsProducers,
+        Mutant::ProducesToTheFirstPartition,
+        Mutant::ServesWhatWasNeverSynced,
+        Mutant::DropsRepeatedHeaders,
+        Mutant::TakesAnySessionEpoch,
+        Mutant::TellsOldMarksForNew,
+        Mutant::GivesPartsOfBatches,
+        Mutant::BelievesInTheFuture,
         Mutant::CommitsForZombies,
         Mutant::CompactsWhatIsNotCommitted,
         Mutant::PutsOffDeletingTombstones,

@@ -19,6 +19,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use ottla_core::controller::{TopicImage, is_internal_topic};
+use ottla_core::mutants::{self, Mutant};
 use ottla_core::partition::{AppendOrigin, AppendRefusal, check_for_version, peek_batch};
 use tokio::time::Instant;
 
@@ -140,7 +141,11 @@ fn append(
 ) -> Result<Appended, Failure> {
     let zstd_allowed = context.api_version >= FIRST_WITH_ZSTD;
     let origin = AppendOrigin::Client { zstd_allowed };
-    let found = find_partition(node, topic, partition.index)?;
+    let index = match mutants::on(Mutant::ProducesToTheFirstPartition) {
+        true => 0,
+        false => partition.index,
+    };
+    let found = find_partition(node, topic, index)?;
     let records = partition.records.unwrap_or_default();
     if !acks_known || !zstd_allowed || is_internal_topic(&topic.name) {
         // What the version forbids is said first, and nothing of the log.

@@ -137,9 +137,11 @@ impl Log {
             is_cleaning_given_up: false,
             offline: None,
         };
+        let syncs_first =
+            log.config.flush_messages <= 1 && !mutants::on(Mutant::ServesWhatWasNeverSynced);
         match is_dirty {
             // Nobody may see what a power cut could take back.
-            true if log.config.flush_messages <= 1 => {
+            true if syncs_first => {
                 storage.syncer().now(&log.durability)?;
             }
             true => log.request_sync(),

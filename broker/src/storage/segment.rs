@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use ottla_core::ids::Offset;
+use ottla_core::mutants::{self, Mutant};
 
 use super::checkpoint::Verified;
 use super::durability::failed;
@@ -332,6 +333,9 @@ impl Segment {
                 taken_bytes += header.size_bytes();
                 scan.pass(&header);
             }
+        }
+        if mutants::on(Mutant::GivesPartsOfBatches) {
+            taken_bytes = wanted.max_bytes.min((size_bytes - start) as usize);
         }
         Ok(Some(Stretch::new(file, start, taken_bytes)))
     }

@@ -35,10 +35,20 @@ pub struct Place {
 
 const CORE: Place = unit_tests("ottla-core");
 const BROKER: Place = unit_tests("ottla");
+const PARTITIONS: Place = integration("protocol-tests", "partitions");
 const CORE_GROUPS: Place = integration("ottla-core", "groups");
 
 /// Every property that is tested this way, in order.
 pub const PROPERTIES: &[Property] = &[
+    Property {
+        row: 1,
+        text: "a producer's records lie in its partition in the order they were sent",
+        bugs: &[bug(
+            Mutant::ProducesToTheFirstPartition,
+            PARTITIONS,
+            "rows::order::row_01_each_producers_records_lie_in_the_order_and_the_place_they_were_sent_to",
+        )],
+    },
     Property {
         row: 2,
         text: "the next base offset is the log's end; offsets are dense and never used again",
@@ -56,12 +66,30 @@ pub const PROPERTIES: &[Property] = &[
         ],
     },
     Property {
+        row: 3,
+        text: "an offset of a partition is one value, for every reader at every time",
+        bugs: &[bug(
+            Mutant::ServesWhatWasNeverSynced,
+            BROKER,
+            "node::partition::restart_tests::what_was_not_synced_is_not_served_again_before_it_is",
+        )],
+    },
+    Property {
         row: 4,
         text: "a key's partition is toPositive(murmur2(key)) % N",
         bugs: &[bug(
             Mutant::NegatesTheHash,
             CORE,
             "murmur2::tests::a_negative_hash_loses_its_sign_bit_and_is_not_negated",
+        )],
+    },
+    Property {
+        row: 5,
+        text: "what was sent is read back byte for byte, but for its place",
+        bugs: &[bug(
+            Mutant::DropsRepeatedHeaders,
+            CORE,
+            "partition::prepare::tests::another_codec_changes_nothing_a_consumer_sees",
         )],
     },
     Property {
@@ -100,7 +128,7 @@ pub const PROPERTIES: &[Property] = &[
             bug(
                 Mutant::ForgetsProducers,
                 BROKER,
-                "node::partition::restart_tests::producers_are_answered_after_a_restart_as_if_there_had_been_none",
+                "node::partition::restart_tests::after_power_cuts_a_partition_knows_what_its_log_tells_and_nothing_else",
             ),
         ],
     },
@@ -184,6 +212,31 @@ pub const PROPERTIES: &[Property] = &[
         )],
     },
     Property {
+        row: 27,
+        text: "an incremental fetch session tells exactly what full fetches would",
+        bugs: &[
+            bug(
+                Mutant::TakesAnySessionEpoch,
+                CORE,
+                "fetch_session::tests::stories::a_request_out_of_turn_is_refused_and_changes_nothing",
+            ),
+            bug(
+                Mutant::TellsOldMarksForNew,
+                CORE,
+                "fetch_session::tests::properties::a_session_tells_exactly_what_full_requests_would",
+            ),
+        ],
+    },
+    Property {
+        row: 28,
+        text: "reads that race with appends, rolls and deletion see whole batches",
+        bugs: &[bug(
+            Mutant::GivesPartsOfBatches,
+            PARTITIONS,
+            "rows::concurrent::row_28_reads_beside_appends_rolls_and_deletions_see_whole_batches",
+        )],
+    },
+    Property {
         row: 29,
         text: "recovery keeps the longest valid prefix and everything synced",
         bugs: &[bug(
@@ -217,6 +270,15 @@ pub const PROPERTIES: &[Property] = &[
             Mutant::LeavesHalfAnAppend,
             BROKER,
             "storage::fault_tests::a_full_disk_refuses_appends_leaves_no_part_of_them_and_heals",
+        )],
+    },
+    Property {
+        row: 33,
+        text: "no clock and no timestamp changes an order, pins a log or purges it",
+        bugs: &[bug(
+            Mutant::BelievesInTheFuture,
+            CORE,
+            "partition::prepare::tests::each_record_outside_of_the_limits_is_named_whatever_the_header_claims",
         )],
     },
 ];

@@ -11,6 +11,7 @@ use super::{
     TopicKey, next_epoch,
 };
 use crate::ids::TopicId;
+use crate::mutants::{self, Mutant};
 
 /// The partitions of one session.
 #[derive(Debug)]
@@ -93,7 +94,9 @@ impl Session {
         let Some(partition) = self.find(key) else {
             return;
         };
-        partition.told = news.marks;
+        if !mutants::on(Mutant::TellsOldMarksForNew) {
+            partition.told = news.marks;
+        }
         if news.has_records {
             self.move_to_end(key);
         }

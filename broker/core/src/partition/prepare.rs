@@ -19,6 +19,7 @@ use super::refusal::AppendRefusal;
 use crate::batch::compression::{Compression, record_bytes};
 use crate::batch::header::stamp_timestamps;
 use crate::batch::{Attributes, BatchHeader, Codec, RecordBatchBuilder, TimestampType, records};
+use crate::mutants::{self, Mutant};
 use crate::time::Now;
 
 /// To look inside a compressed batch it is inflated, up to this.
@@ -162,6 +163,9 @@ fn rebuild(
         let record = record?;
         headers.clear();
         headers.extend(record.headers);
+        if mutants::on(Mutant::DropsRepeatedHeaders) {
+            headers.dedup_by_key(|header| header.key);
+        }
         builder
             .push(record.timestamp_ms, record.key, record.value, &headers)
             .expect("inflated records are bounded far below what a batch holds");

@@ -9,6 +9,7 @@ use super::refusal::{AppendRefusal, InvalidRecord, REPORTED_RECORDS_MAX, RecordR
 use crate::batch::record::RecordError;
 use crate::batch::skim::{SkimmedRecord, skim_records};
 use crate::batch::{BatchHeader, TimestampType};
+use crate::mutants::{self, Mutant};
 use crate::time::Now;
 
 /// There is no timestamp.
@@ -89,7 +90,8 @@ impl<'a> Judge<'a> {
         }
         let age_ms = self.now_ms.wrapping_sub(timestamp_ms);
         let is_outside = age_ms > self.rules.timestamp_before_max_ms
-            || age_ms.wrapping_neg() > self.rules.timestamp_after_max_ms;
+            || age_ms.wrapping_neg() > self.rules.timestamp_after_max_ms
+                && !mutants::on(Mutant::BelievesInTheFuture);
         is_outside.then(|| RecordRule::Timestamp {
             timestamp_ms,
             earliest_ms: self
