@@ -22,6 +22,9 @@ use super::xerial;
 /// to support 8 MiB whatever the content's size.
 const ZSTD_WINDOW_BYTES: u64 = 8 << 20;
 
+/// The first room that is made for inflated bytes.
+const ROOM_BYTES_MIN: usize = 16 << 10;
+
 /// Why record bytes could not be inflated or compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CompressionError {
@@ -131,21 +134,33 @@ fn decompress_zstd(mut stream: &[u8], max_bytes: usize) -> Result<Vec<u8>, Compr
     }
 }
 
-/// Appends everything `reader` has to `out`, or refuses to pass the cap.
+/// Appends everything `reader` has to `out`, or refuses to pass the cap. Room is
+/// made as bytes come, twice as much each time but never beyond the cap: growth
+/// that is left to the vector would end at twice the cap, and hold half of that
+/// once more while it moves.
 fn read_capped(
     codec: Codec,
-    reader: impl Read,
+    mut reader: impl Read,
     mut out: Vec<u8>,
     max_bytes: usize,
 ) -> Result<Vec<u8>, CompressionError> {
     // One byte beyond the cap tells "exactly full" from "too large".
-    let allowed = (max_bytes - out.len()) as u64 + 1;
-    let read = reader.take(allowed).read_to_end(&mut out);
-    if out.len() > max_bytes {
-        return Err(CompressionError::TooLarge { max_bytes });
+    let room_max = max_bytes.saturating_add(1);
+    loop {
+        let room_bytes = (2 * out.len()).max(ROOM_BYTES_MIN).min(room_max);
+        let more_bytes = room_bytes - out.len();
+        out.reserve_exact(more_bytes);
+        let read = reader
+            .by_ref()
+            .take(more_bytes as u64)
+            .read_to_end(&mut out);
+        if out.len() > max_bytes {
+            return Err(CompressionError::TooLarge { max_bytes });
+        }
+        if read.map_err(|_| CompressionError::Corrupt(codec))? < more_bytes {
+            return Ok(out);
+        }
     }
-    read.map_err(|_| CompressionError::Corrupt(codec))?;
-    Ok(out)
 }
 
 fn gzip(records: &[u8], level: Option<u32>) -> io::Result<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! One rule at a time.
 
 use super::super::CompactionError;
-use super::log::{TestLog, batch};
+use super::log::{INFLATED_BYTES_MAX, TestLog, batch};
+use crate::batch::compression::CompressionError;
 use crate::batch::{BATCH_HEADER_BYTES, Codec};
 use crate::ids::{Offset, ProducerId, Sequence};
 
@@ -247,4 +248,21 @@ fn a_damaged_batch_ends_the_cleaning_before_anything_is_written_again() {
     log.batches[0][last] ^= 1;
     let refused = log.clean(bound, 1_000, RETENTION_MS, MAP_BYTES);
     assert_eq!(refused, Err(CompactionError::Checksum(Offset(0))));
+}
+
+#[test]
+fn a_bomb_ends_the_cleaning_at_the_cap() {
+    let mut log = TestLog::new();
+    let zeros = "0".repeat(INFLATED_BYTES_MAX);
+    let bomb = batch(1, &[("a", Some(&zeros))]);
+    let base_offset = log.append(bomb.build_compressed(Codec::Zstd).unwrap());
+    let bound = log.put(2, &[("a", Some("2"))]);
+    let max_bytes = INFLATED_BYTES_MAX;
+    let problem = CompressionError::TooLarge { max_bytes }.into();
+    let refused = log.clean(bound, 1_000, RETENTION_MS, MAP_BYTES);
+    let expected = CompactionError::Records {
+        base_offset,
+        problem,
+    };
+    assert_eq!(refused, Err(expected));
 }
