@@ -6,7 +6,13 @@
 
 #[path = "../requests/mod.rs"]
 mod requests;
+// Other tests use all of it.
+#[allow(dead_code)]
+#[path = "../socket/mod.rs"]
+mod socket;
 
+mod bombs;
+mod crowd;
 mod frames;
 mod streams;
 

@@ -10,7 +10,7 @@
 //! ```text
 //! cargo build --release -p ottla-cli && cargo bench -p protocol-tests --bench raw
 //!     -- --quick         fewer rounds, less in each
-//!     -- --only=NAME     refusals, produce, round-trip, fetch, start, many, restart
+//!     -- --only=NAME     refusals, produce, round-trip, fetch, start, many, crowd, restart
 //! ```
 //!
 //! Apache Kafka runs beside them when `KAFKA_LIBS` names the folder of its jars,
@@ -21,6 +21,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod crowd;
 mod driver;
 mod fetch;
 mod files;
@@ -109,6 +110,9 @@ fn measure(effort: &Effort, only: Option<&str>) {
         }
         if wants("many") {
             many::measure(&ottla, effort, &mut verdicts);
+        }
+        if wants("crowd") {
+            crowd::measure(&ottla, effort, &mut verdicts);
         }
         if wants("restart") {
             restart::measure(&ottla, effort.restart_gigabytes, 10_000, effort.rounds);
