@@ -139,9 +139,11 @@ impl TestLog {
     fn aborted(&self) -> Vec<AbortedTransaction> {
         let mut scan = TransactionScan::default();
         for (header, batch) in self.headers().iter().zip(&self.batches) {
-            let bytes = record_bytes(header, batch, INFLATED_BYTES_MAX).unwrap();
             let is_control = header.attributes.is_control();
-            let marker = is_control.then(|| marker_of(header, &bytes).unwrap());
+            let marker = is_control.then(|| {
+                let bytes = record_bytes(header, batch, INFLATED_BYTES_MAX).unwrap();
+                marker_of(header, &bytes).unwrap()
+            });
             scan.note(header, marker.flatten());
         }
         scan.aborted()
