@@ -14,6 +14,9 @@ const ANY: &str = "*any*";
 /// Says that the servers' states differ from there on.
 const APART: &str = "apart";
 
+/// Says that only a long run is sure to meet it; states differ then too.
+const RARE: &str = "rare";
+
 /// One row: what a difference must look like to be it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -26,6 +29,8 @@ pub struct Known {
     /// Whether both servers are in different states afterwards, so that the
     /// rest of a script says nothing.
     pub apart: bool,
+    /// Whether only a long run is sure to meet it.
+    pub rare: bool,
 }
 
 impl Known {
@@ -97,7 +102,8 @@ fn known(row: &str) -> anyhow::Result<Known> {
         field,
         kafka,
         ottla,
-        apart: afterwards == APART,
+        apart: afterwards == APART || afterwards == RARE,
+        rare: afterwards == RARE,
     })
 }
 

@@ -140,7 +140,7 @@ fn fill_topic_id(id: &mut Uuid, world: &World) {
     if number & !0xffff == TOPIC_ID_MARK {
         let (number, age) = (number >> 8 & 0xff, number & 0xff);
         let known = world.topic_id(number as usize, age as usize);
-        *id = known.unwrap_or(Uuid::from_u128(0xdead));
+        *id = known.unwrap_or(Uuid::from_u128(0xdead_0000 | number << 8 | age));
     }
 }
 

@@ -72,7 +72,7 @@ fn admit<'a>(
     let nobody = || MemberId::from("");
     check_texts(request).map_err(|error| (nobody(), error))?;
     if request.group.is_empty() {
-        return Err((nobody(), GroupError::InvalidGroupId));
+        return Err((request.member.clone(), GroupError::InvalidGroupId));
     }
     let config = &shard.config;
     let session_limits = config.min_session_timeout_ms..=config.max_session_timeout_ms;
