@@ -118,9 +118,7 @@ fn waiting(ottla: &Path, effort: &Effort, table: &mut Table) {
         })
         .collect();
     std::thread::sleep(2 * SETTLE);
-    let before = process::exact_cpu_seconds(running.process_id());
-    std::thread::sleep(effort.idle);
-    let spent = process::exact_cpu_seconds(running.process_id()) - before;
+    let spent = process::cpu_seconds_during(running.process_id(), effort.idle);
     let percent = spent / effort.idle.as_secs_f64() * 100.0;
     table.add("processor time while all wait, % of a core", percent);
 }

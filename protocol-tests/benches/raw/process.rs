@@ -1,8 +1,11 @@
 //! A child process and what the operating system says about it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::process::Child;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -67,16 +70,27 @@ impl Running {
     }
 }
 
-/// Seconds of processor time, to the nanosecond, of the threads it has now.
-pub fn exact_cpu_seconds(process_id: u32) -> f64 {
-    let tasks = std::fs::read_dir(format!("/proc/{process_id}/task")).unwrap();
-    let nanoseconds = tasks.map(|task| {
-        let path = task.unwrap().path().join("schedstat");
-        let spent = std::fs::read_to_string(path).unwrap_or_default();
-        let first = spent.split_whitespace().next().map(str::to_owned);
-        first.map_or(0.0, |spent| spent.parse::<f64>().unwrap())
+/// Seconds of processor time that the threads of a process take meanwhile, to
+/// the nanosecond. What a thread took that ended before is not told.
+pub fn cpu_seconds_during(process_id: u32, time: Duration) -> f64 {
+    let before = nanoseconds_by_thread(process_id);
+    std::thread::sleep(time);
+    let after = nanoseconds_by_thread(process_id);
+    let spent = after
+        .iter()
+        .map(|(thread, spent)| spent - before.get(thread).unwrap_or(&0.0));
+    spent.sum::<f64>() / 1e9
+}
+
+fn nanoseconds_by_thread(process_id: u32) -> BTreeMap<OsString, f64> {
+    let threads = std::fs::read_dir(format!("/proc/{process_id}/task")).unwrap();
+    let by_thread = threads.filter_map(|thread| {
+        let thread = thread.ok()?;
+        let spent = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let nanoseconds = spent.split_whitespace().next()?.parse().ok()?;
+        Some((thread.file_name(), nanoseconds))
     });
-    nanoseconds.sum::<f64>() / 1e9
+    by_thread.collect()
 }
 
 /// Keeps this thread, and those it starts, on one processor.
