@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -28,6 +28,7 @@ pub enum Rival {
 }
 
 static KAFKA: LazyLock<Option<Arc<Running>>> = LazyLock::new(|| start_kafka().map(Arc::new));
+static KFAKE_BINARY: LazyLock<Option<PathBuf>> = LazyLock::new(build_kfake);
 static KFAKE: LazyLock<Option<Arc<Running>>> = LazyLock::new(|| start_kfake().map(Arc::new));
 
 impl fmt::Display for Rival {
@@ -157,8 +158,14 @@ fn kafka_properties(address: SocketAddr, controller: SocketAddr, folder: &Path) 
     )
 }
 
-/// Built from the few lines in `benches/kfake`.
 fn start_kfake() -> Option<Running> {
+    let binary = KFAKE_BINARY.as_ref()?;
+    let folder = tempfile::tempdir_in(peers::scratch()).unwrap();
+    Some(peers::spawn(Command::new(binary), folder))
+}
+
+/// Builds it from the few lines in `benches/kfake`.
+fn build_kfake() -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/kfake");
     let binary = peers::scratch().join("kfake");
     let built = Command::new("go")
@@ -171,8 +178,7 @@ fn start_kfake() -> Option<Running> {
         eprintln!("not measured: kfake; building it takes Go and its module proxy");
         return None;
     }
-    let folder = tempfile::tempdir_in(peers::scratch()).unwrap();
-    Some(peers::spawn(Command::new(binary), folder))
+    Some(binary)
 }
 
 fn wait_until_it_listens(address: SocketAddr) {
