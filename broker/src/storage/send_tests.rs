@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use ottla_core::batch::batches;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
@@ -45,10 +46,8 @@ proptest! {
         let log = log_on_disk(folder.path(), &sizes);
         let ends = log.log_end().0 as usize + 1;
         for (from, below, max_bytes, at_least_one) in asks {
-            let plan = || {
-                let (from, below) = (Offset(from.index(ends) as i64), Offset(below.index(ends) as i64));
-                log.plan_read(from, below, max_bytes, at_least_one).unwrap()
-            };
+            let (from, below) = (Offset(from.index(ends) as i64), Offset(below.index(ends) as i64));
+            let plan = || log.plan_read(from, below, max_bytes, at_least_one).unwrap();
             let read = plan().read().unwrap().into_bytes();
             let pieces = plan().send().unwrap();
             for piece in &pieces {
@@ -60,9 +59,14 @@ proptest! {
             // A read may end a batch early; what is sent goes as far as it may.
             prop_assert!(sent.starts_with(&read), "{} of {} bytes", read.len(), sent.len());
             prop_assert_eq!(read.is_empty(), sent.is_empty());
-            let whole: usize = ottla_core::batch::batches(&sent).map(|batch| batch.unwrap().1.len()).sum();
-            prop_assert_eq!(whole, sent.len());
-            prop_assert!(sent.len() <= max_bytes || ottla_core::batch::batches(&sent).count() == 1);
+            let mut whole_bytes = 0;
+            for batch in batches(&sent) {
+                let (header, bytes) = batch.unwrap();
+                prop_assert!(header.last_offset() >= from && header.last_offset() < below);
+                whole_bytes += bytes.len();
+            }
+            prop_assert_eq!(whole_bytes, sent.len());
+            prop_assert!(sent.len() <= max_bytes || batches(&sent).count() == 1);
         }
     }
 }
