@@ -16,10 +16,9 @@ use bytes::{Bytes, BytesMut};
 use super::DiskSpace;
 use super::{Disk, DiskFile};
 
-/// How far apart the bytes lie that are looked for in the page cache: it is
-/// filled, and emptied, in larger steps than pages.
-#[cfg(target_os = "linux")]
-const PROBED_EVERY_BYTES: usize = 64 << 10;
+/// How far apart the bytes lie that are touched to have a stretch in memory: the
+/// page cache is filled in larger steps.
+const TOUCHED_EVERY_BYTES: usize = 64 << 10;
 
 /// A folder of the file system.
 #[derive(Debug)]
@@ -172,20 +171,13 @@ impl DiskFile for PlainFile {
         Ok(())
     }
 
-    #[cfg(target_os = "linux")]
-    fn is_warm(&self, position: u64, length: usize) -> bool {
-        use std::io::IoSliceMut;
-
-        use rustix::io::{ReadWriteFlags, preadv2};
-
-        let is_there = |at: u64| {
-            let mut byte = [0];
-            let mut buffers = [IoSliceMut::new(&mut byte)];
-            preadv2(&self.file, &mut buffers, at, ReadWriteFlags::NOWAIT) == Ok(1)
-        };
+    fn warm_up(&self, position: u64, length: usize) -> io::Result<()> {
+        read_ahead(&self.file, position, length);
         let end = position + length as u64;
-        (position..end).step_by(PROBED_EVERY_BYTES).all(is_there)
-            && end.checked_sub(1).is_none_or(is_there)
+        for at in (position..end).step_by(TOUCHED_EVERY_BYTES) {
+            self.file.read_at(&mut [0], at)?;
+        }
+        Ok(())
     }
 
     fn plain(&self) -> Option<&File> {
@@ -205,3 +197,22 @@ fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
         other => other,
     }
 }
+
+/// Has the operating system begin to read all of it at once: a hint.
+#[cfg(target_os = "linux")]
+fn read_ahead(file: &File, position: u64, length: usize) {
+    use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
+    if let (Ok(offset), Ok(length)) = (i64::try_from(position), i64::try_from(length)) {
+        // Without it the touches wait one after the other.
+        let _ = posix_fadvise(
+            file,
+            offset,
+            length,
+            PosixFadviseAdvice::POSIX_FADV_WILLNEED,
+        );
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_ahead(_file: &File, _position: u64, _length: usize) {}

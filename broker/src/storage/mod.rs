@@ -140,10 +140,10 @@ pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     fn reserve(&self, size: u64) -> io::Result<()>;
     /// When the file was last written, Unix milliseconds.
     fn modified_ms(&self) -> io::Result<i64>;
-    /// Whether these bytes are in memory, so that reading them would not wait.
-    /// A look, no promise: false also where it cannot be told.
-    fn is_warm(&self, _position: u64, _length: usize) -> bool {
-        false
+    /// Waits until these bytes are in memory, as good as all of them, so that
+    /// who takes them soon will not wait for a disk.
+    fn warm_up(&self, _position: u64, _length: usize) -> io::Result<()> {
+        Ok(())
     }
     /// The operating system's file, if it is one.
     fn plain(&self) -> Option<&std::fs::File> {

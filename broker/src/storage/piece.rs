@@ -90,6 +90,11 @@ impl Stretch {
         Ok(joined.freeze())
     }
 
+    /// Waits until the bytes are in memory, so that handing them over does not.
+    pub(super) fn warm_up(&self) -> io::Result<()> {
+        self.file.warm_up(self.position, self.length)
+    }
+
     /// The first `count` bytes have been taken.
     pub fn advance(&mut self, count: usize) {
         self.position += count as u64;

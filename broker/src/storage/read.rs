@@ -12,10 +12,6 @@ use super::tail::Kept;
 use super::walk::{Walked, Wanted, take_batches};
 use super::{Piece, StorageError};
 
-/// A stretch of a file up to this length is copied: one more system call costs
-/// more than the bytes.
-pub(super) const COPIED_BYTES_MAX: usize = 32 << 10;
-
 /// Which bytes a read will return.
 #[derive(Debug)]
 pub(crate) struct ReadPlan {
@@ -58,23 +54,19 @@ impl ReadPlan {
     pub fn is_immediate(&self) -> bool {
         match &self.source {
             Source::Nothing | Source::Tail(_) => true,
-            Source::Segments { first, .. } => first.is_warm(&self.wanted),
+            Source::Segments { first, .. } => first.is_memory(),
         }
     }
 
     /// The same batches as [`read`](Self::read) returns, for a socket: what is
-    /// long stays in its file.
+    /// long stays in its file, and is brought into memory first.
     pub fn send(self) -> Result<Vec<Piece>, StorageError> {
         if let Source::Segments { first, rest } = &self.source
             && !first.is_memory()
         {
             for segment in std::iter::once(first).chain(rest) {
                 if let Some(stretch) = segment.stretch(&self.wanted)? {
-                    let piece = Piece::File(stretch);
-                    return match piece.len() {
-                        0..=COPIED_BYTES_MAX => Ok(vec![segment.in_memory(piece)?]),
-                        _ => Ok(vec![piece]),
-                    };
+                    return Ok(vec![segment.piece(stretch)?]);
                 }
             }
             return Ok(Vec::new());

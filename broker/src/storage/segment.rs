@@ -27,6 +27,10 @@ const LOG: &str = ".log";
 const OFFSET_INDEX: &str = ".index";
 const TIME_INDEX: &str = ".timeindex";
 
+/// A stretch of a file up to this length is copied: one more system call costs
+/// more than the bytes.
+pub(super) const COPIED_BYTES_MAX: usize = 32 << 10;
+
 /// How much is read at once to find where batches begin, a few headers away.
 const SEEK_BYTES: usize = 4 << 10;
 
@@ -276,24 +280,6 @@ impl Segment {
         self.with_index(|_| ())
     }
 
-    /// Whether reading the wanted batches would not wait for a disk.
-    pub fn is_warm(&self, wanted: &Wanted) -> bool {
-        let state = self.state();
-        let (Some(file), Some(index)) = (&state.file, &state.index) else {
-            return self.is_memory();
-        };
-        if self.is_memory() {
-            return true;
-        }
-        let position = u64::from(index.position_for(wanted.from));
-        let there = state.size_bytes.saturating_sub(position);
-        let window = wanted.max_bytes.saturating_add(HOP_BYTES);
-        let length = usize::try_from(there).map_or(window, |there| there.min(window));
-        let file = Arc::clone(file);
-        drop(state);
-        file.is_warm(position, length)
-    }
-
     /// Where the wanted batches lie; `None` when all batches here lie before
     /// them. Only headers are read, few of them: the index knows of a batch near
     /// either end.
@@ -340,10 +326,15 @@ impl Segment {
         Ok(Some(Stretch::new(file, start, taken_bytes)))
     }
 
-    /// The same bytes, read.
-    pub fn in_memory(&self, piece: Piece) -> Result<Piece, StorageError> {
-        let bytes = piece.into_bytes();
-        Ok(bytes.map_err(|error| self.unreadable(error))?.into())
+    /// What is said to a reader who gets `stretch`: its bytes where it is short,
+    /// and where it is long the stretch itself, warmed up.
+    pub fn piece(&self, stretch: Stretch) -> Result<Piece, StorageError> {
+        let ready = if stretch.len() > COPIED_BYTES_MAX {
+            stretch.warm_up().map(|()| Piece::File(stretch))
+        } else {
+            stretch.read(stretch.len()).map(Piece::from)
+        };
+        ready.map_err(|error| self.unreadable(error))
     }
 
     fn header_at(&self, scan: &mut BatchScan<'_>) -> Result<BatchHeader, StorageError> {

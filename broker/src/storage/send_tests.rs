@@ -7,7 +7,7 @@ use ottla_core::batch::batches;
 use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
-use super::read::COPIED_BYTES_MAX;
+use super::segment::COPIED_BYTES_MAX;
 use super::testing::append;
 use super::{Log, LogConfig, Piece, Storage};
 

@@ -3,11 +3,17 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, OffsetCommitRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use ottla::Broker;
 use ottla::embed::{EmbedError, NewRecord};
 use ottla_client::{Codec, ProducerRecord};
 
 use crate::program::{consume, produce, producer, protocols};
+use crate::socket::Client;
 
 fn bytes(text: &'static str) -> Option<Bytes> {
     Some(Bytes::from_static(text.as_bytes()))
@@ -118,6 +124,43 @@ async fn records_of_every_codec_are_read_with_all_they_have() {
         assert_eq!(record.headers, [trace("1"), trace("2")]);
         assert!(record.timestamp_ms > 1_700_000_000_000);
     }
+}
+
+#[tokio::test]
+async fn every_record_of_a_batch_is_read_once() {
+    let broker = Broker::builder().topic("orders", 1).start().await.unwrap();
+    let waiting = broker.topic("orders").wait_records(60).into_future();
+    for _ in 0..2 {
+        let records = (0..30).map(|n| ProducerRecord::new("orders", n.to_string()));
+        produce(&broker, records.collect()).await;
+    }
+    let records = waiting.await.unwrap();
+    let offsets: Vec<_> = records.iter().map(|record| record.offset).collect();
+    assert_eq!(offsets, (0..60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_commit_of_a_group_without_members_ends_a_wait_at_once() {
+    let broker = Broker::builder()
+        .records("orders", ["one", "two"])
+        .start()
+        .await
+        .unwrap();
+    let mut client = Client::connect(&broker);
+    client.call(3, &FindCoordinatorRequest::default());
+    let waiting = broker.group("plain").wait_caught_up().into_future();
+    // Nothing else wakes it than what it waits for.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let partition = OffsetCommitRequestPartition::default().with_committed_offset(2);
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(TopicName(StrBytes::from_static_str("orders")))
+        .with_partitions(vec![partition]);
+    let request = OffsetCommitRequest::default()
+        .with_group_id(GroupId(StrBytes::from_static_str("plain")))
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic]);
+    client.call(8, &request);
+    assert_eq!(waiting.await.unwrap().offsets[0].committed, 2);
 }
 
 #[tokio::test]

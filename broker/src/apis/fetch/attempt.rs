@@ -8,7 +8,7 @@ use super::lookup::Wanted;
 use super::{FIRST_WITH_LEADER_ADDRESS, Fetch};
 use crate::apis::errors::ApiError;
 use crate::node::partition::{FetchError, FetchFrom, Planned, PlannedFetch};
-use crate::storage::{Piece, StorageError};
+use crate::storage::StorageError;
 use crate::wire::fetch::PartitionFetched;
 
 /// Up to this version readers do not know KAFKA_STORAGE_ERROR.
@@ -117,7 +117,7 @@ impl Attempt {
                 return None;
             }
             let high_watermark = planned.marks.high_watermark;
-            match self.carry_out(fetch, wanted, planned, cold) {
+            match self.carry_out(fetch, wanted, planned) {
                 Ok(fetched) => {
                     self.seen.push((place, high_watermark));
                     return Some(fetched);
@@ -155,7 +155,6 @@ impl Attempt {
         fetch: &Fetch,
         wanted: &Wanted,
         planned: PlannedFetch,
-        cold: Cold,
     ) -> Result<PartitionFetched, StorageError> {
         let mut fetched = PartitionFetched {
             index: wanted.asked.key.index,
@@ -175,14 +174,7 @@ impl Attempt {
                 fetched.with_aborted = false;
             }
             Planned::Read(plan) => {
-                fetched.records = match cold {
-                    Cold::LeaveOut => plan.send()?,
-                    // What had to be read is in memory: it goes as it is.
-                    Cold::Read => {
-                        let pieces = plan.read()?.into_pieces();
-                        pieces.into_iter().map(Piece::from).collect()
-                    }
-                };
+                fetched.records = plan.send()?;
                 self.bytes += fetched.record_bytes();
             }
         }
