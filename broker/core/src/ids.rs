@@ -92,20 +92,43 @@ pub struct TopicId(pub [u8; 16]);
 impl TopicId {
     /// All zero: "no id given".
     pub const ZERO: TopicId = TopicId([0; 16]);
+
+    /// Reads the text form that `Display` writes; `None` when it is another.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<TopicId> {
+        if text.len() != 22 {
+            return None;
+        }
+        let mut bits = 0u128;
+        for (number, digit) in text.bytes().enumerate() {
+            let digit = BASE64_URL.iter().position(|&known| known == digit)? as u128;
+            match number {
+                21 if digit & 0xf != 0 => return None,
+                21 => bits = bits << 2 | digit >> 4,
+                _ => bits = bits << 6 | digit,
+            }
+        }
+        Some(TopicId(bits.to_be_bytes()))
+    }
 }
+
+/// The digits of base64 as they are in URLs (RFC 4648, section 5).
+const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl fmt::Display for TopicId {
     /// Kafka's text form: URL-safe base64 without padding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ALPHABET: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let bits = u128::from_be_bytes(self.0);
         // 22 digits of 6 bits: the last digit carries the 2 remaining bits.
         for digit in 0..21 {
             let shift = 122 - 6 * digit;
-            write!(f, "{}", char::from(ALPHABET[(bits >> shift) as usize & 63]))?;
+            write!(
+                f,
+                "{}",
+                char::from(BASE64_URL[(bits >> shift) as usize & 63])
+            )?;
         }
-        write!(f, "{}", char::from(ALPHABET[((bits << 4) & 63) as usize]))
+        write!(f, "{}", char::from(BASE64_URL[((bits << 4) & 63) as usize]))
     }
 }
 
@@ -127,5 +150,10 @@ mod tests {
         id[7] = 1;
         id[15] = 2;
         assert_eq!(TopicId(id).to_string(), "AAAAAAAAAAEAAAAAAAAAAg");
+        assert_eq!(TopicId::parse("AAAAAAAAAAEAAAAAAAAAAg"), Some(TopicId(id)));
+        // A bit that no id has, a digit that is none, and a length.
+        assert_eq!(TopicId::parse("AAAAAAAAAAEAAAAAAAAAAh"), None);
+        assert_eq!(TopicId::parse("AAAAAAAAAA+AAAAAAAAAAg"), None);
+        assert_eq!(TopicId::parse("AAAAAAAAAAEAAAAAAAAAAgA"), None);
     }
 }

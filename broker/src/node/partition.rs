@@ -138,7 +138,7 @@ impl Partition {
         leader_epoch: LeaderEpoch,
         settings: PartitionSettings,
     ) -> Arc<Partition> {
-        let opened = open_log(storage, folder, &settings, leader_epoch);
+        let opened = open_log(storage, folder, topic_id, &settings, leader_epoch);
         let open = opened.map_err(|error| {
             tracing::error!(%folder, %error, "partition offline: its log cannot be opened");
             Unavailable::Offline
@@ -429,20 +429,29 @@ fn readable_end(marks: &Marks) -> Offset {
 fn open_log(
     storage: &Arc<Storage>,
     folder: &str,
+    topic_id: TopicId,
     settings: &PartitionSettings,
     leader_epoch: LeaderEpoch,
 ) -> Result<Open, StorageError> {
-    let resumed = storage.newest_snapshot(folder, |bytes| PartitionState::resume(bytes).ok())?;
+    let resumed =
+        storage.newest_snapshot(folder, topic_id, |bytes| PartitionState::resume(bytes).ok())?;
     let (replay_from, mut state) =
         resumed.unwrap_or_else(|| (Offset(0), PartitionState::empty_at(Offset(0))));
     let config = settings.log.clone();
-    let log = Log::open(storage, folder, config, replay_from, &mut |header| {
-        state.replay(header);
-    })?;
+    let log = Log::open(
+        storage,
+        folder,
+        topic_id,
+        config,
+        replay_from,
+        &mut |header| {
+            state.replay(header);
+        },
+    )?;
     if log.log_end() < replay_from {
         // The snapshot told of batches that are gone, and is gone itself now.
         drop(log);
-        return open_log(storage, folder, settings, leader_epoch);
+        return open_log(storage, folder, topic_id, settings, leader_epoch);
     }
     state.finish_recovery(log.log_start(), log.log_end());
     state.become_leader(leader_epoch);

@@ -61,7 +61,7 @@ async fn copy<S: AsyncWrite + Unpin>(socket: &mut S, stretch: &Stretch) -> io::R
 #[cfg(test)]
 mod tests {
     use ottla_core::batch::{BatchHeader, RecordBatchBuilder};
-    use ottla_core::ids::Offset;
+    use ottla_core::ids::{Offset, TopicId};
     use tokio::io::{AsyncReadExt, duplex};
     use tokio::net::TcpListener;
 
@@ -75,7 +75,15 @@ mod tests {
         let open = || {
             let storage = Storage::open(folder).unwrap();
             let config = LogConfig::default();
-            Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+            Log::open(
+                &storage,
+                "topic-0",
+                TopicId([1; 16]),
+                config,
+                Offset(0),
+                &mut |_| {},
+            )
+            .unwrap()
         };
         let mut builder = RecordBatchBuilder::new();
         let value: Vec<u8> = (0..BATCH_BYTES).map(|at| (at % 251) as u8).collect();

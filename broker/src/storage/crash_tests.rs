@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use ottla_core::ids::Offset;
+use ottla_core::ids::{Offset, TopicId};
 use proptest::prelude::*;
 
-use super::faulty::{FaultyDisk, Loss};
-use super::testing::{append, delete_before, expire, read};
+use super::faulty::{FaultyDisk, History, Loss};
+use super::testing::{TOPIC, append, delete_before, expire, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 const LOG: &str = "topic-0/00000000000000000000.log";
@@ -31,9 +31,16 @@ fn small_segments() -> LogConfig {
 fn try_open(disk: &Arc<FaultyDisk>, config: LogConfig) -> Result<(Log, Vec<i64>), StorageError> {
     let storage = Storage::on(Arc::clone(disk) as _, None)?;
     let mut visited = Vec::new();
-    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |header| {
-        visited.push(header.base_offset.0);
-    })?;
+    let log = Log::open(
+        &storage,
+        "topic-0",
+        TOPIC,
+        config,
+        Offset(0),
+        &mut |header| {
+            visited.push(header.base_offset.0);
+        },
+    )?;
     Ok((log, visited))
 }
 
@@ -221,7 +228,15 @@ fn a_deleted_index_is_made_again_when_it_is_needed_even_after_a_clean_stop() {
     }
     let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
     let end = Offset(60);
-    let log = Log::open(&storage, "topic-0", small_segments(), end, &mut |_| {}).unwrap();
+    let log = Log::open(
+        &storage,
+        "topic-0",
+        TOPIC,
+        small_segments(),
+        end,
+        &mut |_| {},
+    )
+    .unwrap();
     for from in 0..60 {
         assert!(!read(&log, from, 1).unwrap().is_empty());
     }
@@ -234,10 +249,21 @@ fn a_deleted_index_is_made_again_when_it_is_needed_even_after_a_clean_stop() {
 fn after_a_clean_stop_no_byte_of_the_log_is_read_when_nothing_is_to_be_replayed() {
     let (disk, _) = stopped(30);
     let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
-    disk.faults().largest_read.store(0, Ordering::Relaxed);
+    disk.faults().asked_bytes.store(0, Ordering::Relaxed);
     let visit = &mut |_: &_| panic!("nothing is to be replayed");
-    let log = Log::open(&storage, "topic-0", small_segments(), Offset(60), visit).unwrap();
-    assert_eq!(disk.faults().largest_read.load(Ordering::Relaxed), 0);
+    let log = Log::open(
+        &storage,
+        "topic-0",
+        TOPIC,
+        small_segments(),
+        Offset(60),
+        visit,
+    )
+    .unwrap();
+    // Only the file that tells whose the folder is.
+    let owner_bytes = disk.bytes("topic-0/partition.metadata").len() as u64;
+    let asked_bytes = disk.faults().asked_bytes.load(Ordering::Relaxed);
+    assert_eq!(asked_bytes, owner_bytes);
     assert_eq!((log.log_end(), log.synced_end()), (Offset(60), Offset(60)));
     let newest = log
         .max_timestamp(Offset(60))
@@ -353,6 +379,7 @@ fn stopped(batches: usize) -> (Arc<FaultyDisk>, Vec<(String, Vec<u8>)>) {
     let mut log = Log::open(
         &storage,
         "topic-0",
+        TOPIC,
         small_segments(),
         Offset(0),
         &mut |_| {},
@@ -414,7 +441,7 @@ proptest! {
         disk.write(&indexes[0].0, &offsets);
         disk.write(&indexes[1].0, &times);
         let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
-        let log = Log::open(&storage, "topic-0", small_segments(), Offset(24), &mut |_| {}).unwrap();
+        let log = Log::open(&storage, "topic-0", TOPIC, small_segments(), Offset(24), &mut |_| {}).unwrap();
         for from in 0..24 {
             // A wrong index may be noticed, but is never a panic.
             let _ = read(&log, from, 1);
@@ -433,7 +460,15 @@ fn a_log_removed_before_its_sync_fails_nobody_and_leaves_no_mark_behind() {
         ..config()
     };
     let open = |storage: &Arc<Storage>| {
-        Log::open(storage, "topic-0", config.clone(), Offset(0), &mut |_| {}).unwrap()
+        Log::open(
+            storage,
+            "topic-0",
+            TOPIC,
+            config.clone(),
+            Offset(0),
+            &mut |_| {},
+        )
+        .unwrap()
     };
     let mut log = open(&storage);
     append(&mut log, 4, 1_000, 10).unwrap();
@@ -490,11 +525,101 @@ fn records_deleted_and_then_lost_are_not_taken_for_damage_after_the_next_crash()
     let after = disk.after_power_cut_with(Loss::Unsynced);
     drop(log);
     let storage = Storage::on(Arc::clone(&after) as _, None).unwrap();
-    let log = Log::open(&storage, "topic-0", config(), Offset(0), &mut |_| {}).unwrap();
+    let log = Log::open(&storage, "topic-0", TOPIC, config(), Offset(0), &mut |_| {}).unwrap();
     assert_eq!((log.log_start(), log.log_end()), (Offset(5), Offset(5)));
     storage.marks().synced("topic-0", Offset(5), true);
     storage.marks().save().unwrap();
     let again = after.after_kill();
     let log = open(&again, config());
     assert_eq!((log.log_start(), log.log_end()), (Offset(5), Offset(5)));
+}
+
+/// A topic with records, a start and marks of both is deleted; another has its
+/// name from then on and writes a little. Every moment of that, on the disk.
+fn deleted_and_made_again() -> History {
+    let disk = FaultyDisk::new();
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let mut old = open_as(&storage, OLD_TOPIC);
+    for _ in 0..6 {
+        append(&mut old, 2, 1_000, 300).unwrap();
+    }
+    let (tell, told) = mpsc::channel();
+    old.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    old.request_sync();
+    while told.recv().unwrap().unwrap() < Offset(12) {}
+    delete_before(&mut old, Offset(5));
+    storage.marks().save().unwrap();
+    disk.keep_history();
+    old.remove();
+    let mut new = open_as(&storage, TOPIC);
+    append(&mut new, 1, 2_000, 10).unwrap();
+    let (tell, told) = mpsc::channel();
+    new.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+    new.request_sync();
+    assert_eq!(told.recv().unwrap().unwrap(), Offset(1));
+    disk.take_history().unwrap()
+}
+
+const OLD_TOPIC: TopicId = TopicId([9; 16]);
+
+fn open_as(storage: &Arc<Storage>, topic: TopicId) -> Log {
+    let (config, from) = (small_segments(), Offset(0));
+    Log::open(storage, "topic-0", topic, config, from, &mut |_| {}).unwrap()
+}
+
+/// After a crash the new topic is there, and so may be the old one's folder.
+fn nothing_comes_back_on(disk: &Arc<FaultyDisk>, when: &str) {
+    let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
+    let mut new = open_as(&storage, TOPIC);
+    assert_eq!(new.log_start(), Offset(0), "{when}");
+    assert!(new.log_end() <= Offset(1), "{when}: {}", new.log_end());
+    let end = new.log_end();
+    append(&mut new, 1, 3_000, 10).unwrap();
+    new.close().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
+    assert_eq!(open_as(&storage, TOPIC).log_end(), end.plus(1), "{when}");
+    let is_aside = |path: &String| path.contains("-delete/");
+    assert!(!disk.paths().iter().any(is_aside), "{when}: removed");
+}
+
+#[test]
+fn a_folder_that_comes_back_after_a_power_cut_is_not_the_new_topics() {
+    let mut history = deleted_and_made_again();
+    loop {
+        let when = history.next_change();
+        nothing_comes_back_on(&history.after_kill(), &when);
+        for loss in [Loss::Nothing, Loss::Unsynced]
+            .into_iter()
+            .chain((0..8).map(|seed| Loss::Torn { seed }))
+        {
+            let when = format!("{loss:?} before {when}");
+            nothing_comes_back_on(&history.after_power_cut(loss), &when);
+        }
+        if !history.step() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_does_not_tell_whose_it_is_is_taken_and_told_with_the_next_segment() {
+    for text in [None, Some(b"version: 1\n")] {
+        let (disk, _) = stopped(12);
+        let path = "topic-0/partition.metadata";
+        match text {
+            None => disk.erase(path),
+            Some(text) => disk.write(path, text),
+        }
+        let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+        let mut log = open_as(&storage, TOPIC);
+        assert_eq!(log.log_end(), Offset(24));
+        while !disk.paths().iter().any(|known| known == path)
+            || !disk.bytes(path).starts_with(b"version: 0\ntopic_id: BwcH")
+        {
+            append(&mut log, 1, 1_000, 400).unwrap();
+            assert!(log.log_end() < Offset(40), "a segment has begun by now");
+        }
+    }
 }

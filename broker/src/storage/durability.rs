@@ -9,7 +9,7 @@ use ottla_core::ids::Offset;
 
 use super::folder::Folder;
 use super::segment::Segment;
-use super::{Disk, StorageError};
+use super::{Disk, StorageError, identity};
 
 /// Told after every sync: the offset below which all is synced now, or why
 /// nothing is known any more. Runs on the syncing thread.
@@ -186,6 +186,7 @@ impl Durability {
             completed_segment |= segment.sync()?;
         }
         if has_new_files {
+            identity::sync(self.folder(), disk)?;
             for folder in [self.folder(), ""] {
                 disk.sync_folder(folder)
                     .map_err(|error| failed(folder, error))?;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use ottla_core::ids::Offset;
 
 use super::faulty::FaultyDisk;
-use super::testing::{append, expire, read};
+use super::testing::{TOPIC, append, expire, read};
 use super::{Log, LogConfig, Storage, StorageError};
 
 fn log_on(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {
     let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
-    Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+    Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn reads_that_race_with_appends_rolls_and_deletion_see_whole_batches_only() {
         file_delete_delay_ms: 0,
         ..LogConfig::default()
     };
-    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    let log = Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap();
     let log = Mutex::new(log);
     let is_over = AtomicBool::new(false);
     let read_all = |back: i64| {
@@ -207,7 +207,7 @@ fn a_warm_read_is_immediate_and_one_from_the_disk_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     let config = LogConfig::default();
-    let mut log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    let mut log = Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap();
     for _ in 0..40 {
         append(&mut log, 1, 1_000, 100_000).unwrap();
         assert!(!read(&log, log.log_end().0 - 1, 10).unwrap().is_empty());
@@ -224,7 +224,7 @@ fn what_nobody_reads_is_not_kept_in_memory_and_what_is_read_again_is() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     let config = LogConfig::default();
-    let mut log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    let mut log = Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap();
     for _ in 0..60 {
         append(&mut log, 1, 1_000, 100_000).unwrap();
     }
@@ -242,7 +242,7 @@ fn a_partition_without_records_costs_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::open(folder.path()).unwrap();
     let config = LogConfig::default();
-    let log = Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap();
+    let log = Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap();
     assert!(read(&log, 0, 10).unwrap().is_empty());
     log.close().unwrap();
     assert!(storage.folders().unwrap().is_empty());
@@ -254,7 +254,7 @@ fn a_removed_log_is_gone_at_once_and_its_name_can_be_used_again() {
     let storage = Storage::open(folder.path()).unwrap();
     let open = |storage: &Arc<Storage>| {
         let config = LogConfig::default();
-        Log::open(storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+        Log::open(storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
     };
     let mut log = open(&storage);
     append(&mut log, 5, 1_000, 10).unwrap();
@@ -285,7 +285,7 @@ fn a_read_planned_before_a_topic_was_made_again_never_returns_the_new_ones_recor
     let storage = Storage::open(folder.path()).unwrap();
     let open = |storage: &Arc<Storage>| {
         let config = LogConfig::default();
-        Log::open(storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+        Log::open(storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
     };
     let mut log = open(&storage);
     append(&mut log, 1, 1_000, 10).unwrap();
@@ -311,7 +311,7 @@ fn a_log_is_empty_that_is_made_again_before_the_old_ones_files_were_moved() {
     let storage = Storage::open(folder.path()).unwrap();
     let open = || {
         let config = LogConfig::default();
-        Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+        Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
     };
     // The thread that moves folders away is busy.
     let (go_on, busy) = mpsc::channel::<()>();
@@ -339,7 +339,15 @@ fn a_full_disk_serves_reads_keeps_its_marks_and_heals_in_every_kind_of_write() {
         ..LogConfig::default()
     };
     let open = |storage: &Arc<Storage>, config: &LogConfig| {
-        Log::open(storage, "topic-0", config.clone(), Offset(0), &mut |_| {}).unwrap()
+        Log::open(
+            storage,
+            "topic-0",
+            TOPIC,
+            config.clone(),
+            Offset(0),
+            &mut |_| {},
+        )
+        .unwrap()
     };
     let mut log = open(&storage, &config);
     let mut written = Vec::new();

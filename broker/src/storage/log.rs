@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
-use ottla_core::ids::Offset;
+use ottla_core::ids::{Offset, TopicId};
 use ottla_core::mutants::{self, Mutant};
 
 use super::checkpoint::CleanEnd;
@@ -19,10 +19,11 @@ use super::index::NO_TIMESTAMP;
 use super::recovery::Recovery;
 use super::scan::BatchScan;
 use super::segment::Segment;
+use super::store::Claimed;
 use super::tail::Tail;
 use super::timestamps::{OffsetRange, Target, TimestampLookup};
 use super::walk::Wanted;
-use super::{DiskFile, LogConfig, ReadError, ReadPlan, Storage, StorageError};
+use super::{DiskFile, LogConfig, ReadError, ReadPlan, Storage, StorageError, identity};
 
 /// Space is reserved ahead in steps as large as the segment is already, from
 /// the first of these to the second.
@@ -34,6 +35,9 @@ const RESERVE_BYTES_MAX: u64 = 64 << 20;
 pub(crate) struct Log {
     pub(super) storage: Arc<Storage>,
     pub(super) folder: Arc<Folder>,
+    topic_id: TopicId,
+    /// Whether a file in the folder tells whose it is.
+    tells_owner: bool,
     pub(super) config: LogConfig,
     /// Oldest first; the last one is appended to.
     pub(super) segments: VecDeque<Arc<Segment>>,
@@ -70,8 +74,8 @@ pub(super) struct Active {
 }
 
 impl Log {
-    /// Opens the log in `folder` (`topic-0`), empty when nothing is there, and
-    /// recovers it to the longest valid prefix. `visit` sees every batch that
+    /// Opens this topic's log in `folder` (`topic-0`), empty when nothing of it
+    /// is there, and recovers it to the longest valid prefix. `visit` sees every batch that
     /// reaches `replay_from`, in order: the less there is to replay, the less is
     /// read.
     ///
@@ -80,12 +84,16 @@ impl Log {
     pub fn open(
         storage: &Arc<Storage>,
         folder: &str,
+        topic_id: TopicId,
         config: LogConfig,
         replay_from: Offset,
         visit: &mut dyn FnMut(&BatchHeader),
     ) -> Result<Log, StorageError> {
-        let marks = storage.marks().of(folder);
-        let folder = storage.folder(folder)?;
+        let Claimed {
+            folder,
+            tells_owner,
+        } = storage.claim(folder, topic_id)?;
+        let marks = storage.marks().of(folder.name());
         let recovery = Recovery {
             folder: &folder,
             config: &config,
@@ -122,6 +130,8 @@ impl Log {
         let log = Log {
             storage: Arc::clone(storage),
             folder,
+            topic_id,
+            tells_owner,
             config,
             size_bytes: recovered.segments.iter().map(|s| s.size_bytes()).sum(),
             segments: recovered.segments,
@@ -339,6 +349,10 @@ impl Log {
             let name = self.folder.name();
             disk.create_folder(name)
                 .map_err(|error| StorageError::io("create", name, error))?;
+        }
+        if !self.tells_owner && !disk.is_memory() {
+            identity::write(&self.folder, self.topic_id)?;
+            self.tells_owner = true;
         }
         let interval = self.config.index_interval_bytes;
         let segment = Arc::new(Segment::create(&self.folder, base, interval)?);

@@ -37,6 +37,8 @@ struct State {
     /// Whether `cleaned` differs from its file.
     is_cleaned_unsaved: bool,
     verified: VerifiedMarks,
+    /// Whether the file of `verified` still knows a log that is gone.
+    is_verified_stale: bool,
     /// From the last orderly stop, until the log is opened.
     ended: CleanEnds,
     /// For the orderly stop to come.
@@ -219,11 +221,13 @@ impl Marks {
         let mut state = self.state();
         let was_cleaned = state.cleaned.remove(folder).is_some();
         state.is_cleaned_unsaved |= was_cleaned;
+        let was_verified = state.verified.remove(folder).is_some();
+        state.is_verified_stale |= was_verified;
         let known = [
             was_cleaned,
+            was_verified,
             state.synced.remove(folder).is_some(),
             state.log_starts.remove(folder).is_some(),
-            state.verified.remove(folder).is_some(),
             state.ended.remove(folder).is_some(),
         ]
         .contains(&true);
@@ -270,6 +274,7 @@ impl Marks {
         // The start first: a synced mark needs nothing from it, but a log whose
         // start went back would show deleted records again.
         let saved = self.write_log_starts().and_then(|()| self.write_cleaned());
+        let saved = saved.and_then(|()| self.write_verified());
         let saved = saved.and_then(|()| {
             let synced = checkpoint::encode_offsets(&self.state().synced);
             checkpoint::replace(&*self.disk, checkpoint::SYNCED_FILE, &synced, true)
@@ -290,6 +295,22 @@ impl Marks {
         };
         let written = checkpoint::replace(&*self.disk, checkpoint::CLEANED_FILE, &cleaned, true);
         self.state().is_cleaned_unsaved |= written.is_err();
+        written
+    }
+
+    fn write_verified(&self) -> Result<(), StorageError> {
+        let Some(boot_id) = &self.boot_id else {
+            return Ok(());
+        };
+        let text = {
+            let mut state = self.state();
+            if !std::mem::take(&mut state.is_verified_stale) {
+                return Ok(());
+            }
+            checkpoint::encode_verified(boot_id, &state.verified)
+        };
+        let written = checkpoint::replace(&*self.disk, checkpoint::VERIFIED_FILE, &text, false);
+        self.state().is_verified_stale |= written.is_err();
         written
     }
 

@@ -30,6 +30,7 @@ pub(crate) mod faulty;
 mod file;
 mod folder;
 mod health;
+mod identity;
 mod index;
 mod lock;
 mod log;

@@ -6,7 +6,7 @@ use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
 use super::faulty::FaultyDisk;
-use super::testing::{append, delete_before, expire};
+use super::testing::{TOPIC, append, delete_before, expire};
 use super::{Log, LogConfig, Storage};
 
 #[derive(Clone, Debug)]
@@ -212,7 +212,7 @@ impl Pair {
 }
 
 fn open(storage: &Arc<Storage>) -> Log {
-    Log::open(storage, "topic-0", config(), Offset(0), &mut |_| {}).unwrap()
+    Log::open(storage, "topic-0", TOPIC, config(), Offset(0), &mut |_| {}).unwrap()
 }
 
 proptest! {

@@ -2,8 +2,9 @@
 //!
 //! Owns both steps, which wait for the disk and are done by the chores. A log
 //! that is opened under the same name meanwhile has the first step done at
-//! once. Until a folder is removed, marks of its log may be in the checkpoints:
-//! these are saved before.
+//! once. Before a folder is moved the checkpoints are saved without the marks of
+//! its log: those that are found in them are of who has the name now, and as
+//! long as they are of the old log, so is what is in the folder.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,9 +57,6 @@ impl Removal {
                 continue;
             };
             self.count.fetch_max(number + 1, Ordering::Relaxed);
-            for folder in self.list(&name)? {
-                self.marks.forget(&folder);
-            }
             self.unlink_later(chores, name, Duration::ZERO);
         }
         Ok(())
@@ -98,11 +96,15 @@ impl Removal {
             return Ok(());
         };
         leaving.folder.wait_for_work();
+        self.marks.save_changed()?;
         if !self.list(name)?.is_empty() {
             let aside = &leaving.aside;
             self.disk
                 .create_folder(aside)
                 .and_then(|()| self.disk.rename(name, &format!("{aside}/{name}")))
+                // A power cut must not bring it back where another log began.
+                .and_then(|()| self.disk.sync_folder(aside))
+                .and_then(|()| self.disk.sync_folder(""))
                 .map_err(|error| StorageError::io("rename", name, error))?;
         }
         all.remove(name);
@@ -112,12 +114,7 @@ impl Removal {
     fn unlink_later(self: &Arc<Self>, chores: &Chores, aside: String, delay: Duration) {
         let removal = Arc::clone(self);
         let unlink = move || {
-            let saved = removal.marks.save_changed();
-            let removed = saved.and_then(|()| {
-                let removed = removal.disk.remove_folder(&aside);
-                removed.map_err(|error| StorageError::io("remove", &aside, error))
-            });
-            if let Err(error) = removed {
+            if let Err(error) = removal.disk.remove_folder(&aside) {
                 tracing::warn!(%error, "a removed partition's folder stays for now");
             }
         };

@@ -8,7 +8,7 @@ use ottla_core::ids::Offset;
 use proptest::prelude::*;
 
 use super::segment::COPIED_BYTES_MAX;
-use super::testing::append;
+use super::testing::{TOPIC, append};
 use super::{Log, LogConfig, Piece, Storage};
 
 fn log_on_disk(folder: &Path, sizes: &[(i32, usize)]) -> Log {
@@ -28,7 +28,7 @@ fn open(folder: &Path) -> Log {
         index_interval_bytes: 1_000,
         ..LogConfig::default()
     };
-    Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {}).unwrap()
+    Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
 }
 
 proptest! {

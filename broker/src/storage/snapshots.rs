@@ -9,7 +9,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ottla_core::ids::{LeaderEpoch, Offset};
+use ottla_core::ids::{LeaderEpoch, Offset, TopicId};
 
 use super::folder::Folder;
 use super::{Storage, StorageError};
@@ -30,19 +30,20 @@ pub(crate) struct Remembered {
 }
 
 impl Storage {
-    /// The newest snapshot of the log in `folder` that nothing can have been
+    /// The newest snapshot of this topic's log in `folder` that nothing can have been
     /// cut off below of, as `read` understands it; those it does not are
     /// removed. The log is opened with this offset as `replay_from`.
     pub fn newest_snapshot<T>(
         &self,
         folder: &str,
+        topic_id: TopicId,
         mut read: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<(Offset, T)>, StorageError> {
-        let trusted = self.marks().of(folder).trusted();
+        let folder = self.claim(folder, topic_id)?.folder;
+        let trusted = self.marks().of(folder.name()).trusted();
         if trusted == Offset(0) {
             return Ok(None);
         }
-        let folder = self.folder(folder)?;
         let offsets = taken_at(&folder)?;
         for &offset in offsets.iter().rev().filter(|offset| **offset <= trusted) {
             let name = snapshot_name(offset);

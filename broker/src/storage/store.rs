@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ottla_core::ids::TopicId;
+
 use super::chores::Chores;
 use super::file::FileDisk;
 use super::folder::Folder;
@@ -15,7 +17,7 @@ use super::marks::Marks;
 use super::memory::MemoryDisk;
 use super::removal::Removal;
 use super::sync::Syncer;
-use super::{Disk, DiskSpace, StorageError};
+use super::{Disk, DiskSpace, StorageError, identity};
 
 /// See [`Storage::on_dirtier`].
 #[derive(Default)]
@@ -25,6 +27,13 @@ impl fmt::Debug for OnDirtier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnDirtier")
     }
+}
+
+/// The folder of a log that is about to be opened.
+pub(super) struct Claimed {
+    pub folder: Arc<Folder>,
+    /// Whether a file in it tells whose it is.
+    pub tells_owner: bool,
 }
 
 /// One data directory, or the memory that stands for one.
@@ -126,10 +135,30 @@ impl Storage {
         self.removal.begin(&self.chores, folder, delay);
     }
 
-    /// The folder of a log that is about to be opened.
-    pub(super) fn folder(&self, name: &str) -> Result<Arc<Folder>, StorageError> {
+    /// The folder of a log that is about to be opened. What another topic of
+    /// that name has left in it is removed first, as if it had been deleted now;
+    /// only then are the marks of that name this log's.
+    pub(super) fn claim(&self, name: &str, topic_id: TopicId) -> Result<Claimed, StorageError> {
         self.removal.settle(name)?;
-        Ok(Folder::new(&self.disk, name))
+        let folder = Folder::new(&self.disk, name);
+        let owner = identity::read(&folder)?;
+        if owner.is_none_or(|owner| owner == topic_id) {
+            let tells_owner = owner.is_some();
+            return Ok(Claimed {
+                folder,
+                tells_owner,
+            });
+        }
+        tracing::warn!(
+            folder = name,
+            "a deleted topic's, which had come back: removed"
+        );
+        self.remove_folder(folder, Duration::ZERO);
+        self.removal.settle(name)?;
+        Ok(Claimed {
+            folder: Folder::new(&self.disk, name),
+            tells_owner: false,
+        })
     }
 
     /// Sets, once, who is told when a segment of a compacted log was closed, or

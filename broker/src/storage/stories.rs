@@ -2,13 +2,14 @@
 
 use ottla_core::ids::Offset;
 
-use super::testing::{append, batch, delete_before, expire, read};
+use super::testing::{TOPIC, append, batch, delete_before, expire, read};
 use super::{Log, LogConfig, ReadError, Storage};
 
 fn memory_log(config: LogConfig) -> Log {
     Log::open(
         &Storage::in_memory(),
         "topic-0",
+        TOPIC,
         config,
         Offset(0),
         &mut |_| {},

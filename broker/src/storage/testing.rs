@@ -1,9 +1,12 @@
 //! What the tests of this folder share: batches as a producer would send them.
 
 use ottla_core::batch::{Attributes, BATCH_HEADER_BYTES, BATCH_PREFIX_BYTES, BatchHeader};
-use ottla_core::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
+use ottla_core::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, TopicId};
 
 use super::{Log, ReadError, StorageError};
+
+/// Whose logs these are.
+pub(super) const TOPIC: TopicId = TopicId([7; 16]);
 
 /// A batch of `count` empty records at `timestamp_ms`, each with `padding`
 /// bytes of value.

@@ -76,6 +76,8 @@ pub struct Faults {
     pub during_sync: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// The most bytes that were asked for at once.
     pub largest_read: AtomicU64,
+    /// Bytes that were asked for in all.
+    pub asked_bytes: AtomicU64,
 }
 
 impl fmt::Debug for Faults {
@@ -356,6 +358,9 @@ impl DiskFile for FaultyFile {
 
     fn read_at(&self, position: u64, length: usize) -> io::Result<Vec<Bytes>> {
         let faults = &self.shared.faults;
+        faults
+            .asked_bytes
+            .fetch_add(length as u64, Ordering::Relaxed);
         faults
             .largest_read
             .fetch_max(length as u64, Ordering::Relaxed);

@@ -15,6 +15,7 @@ use ottla_core::ids::{LeaderEpoch, Offset};
 
 use super::CleanError;
 use crate::storage::faulty::FaultyDisk;
+use crate::storage::testing::TOPIC;
 use crate::storage::{Log, LogConfig, Storage, StorageError};
 
 /// A record as a reader sees it.
@@ -33,7 +34,7 @@ fn config() -> LogConfig {
 
 fn try_open(disk: &Arc<FaultyDisk>, config: LogConfig) -> Result<Log, StorageError> {
     let storage = Storage::on(Arc::clone(disk) as _, None)?;
-    Log::open(&storage, "topic-0", config, Offset(0), &mut |_| {})
+    Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {})
 }
 
 fn open(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {

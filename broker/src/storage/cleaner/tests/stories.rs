@@ -7,12 +7,12 @@ use ottla_core::ids::Offset;
 
 use super::{clean, config, fill, open, put, seen, settle, table};
 use crate::storage::faulty::FaultyDisk;
-use crate::storage::testing::expire;
+use crate::storage::testing::{TOPIC, expire};
 use crate::storage::{Disk, Log, LogConfig, Storage};
 
 fn in_memory() -> Log {
     let storage = Storage::in_memory();
-    Log::open(&storage, "topic-0", config(), Offset(0), &mut |_| {}).unwrap()
+    Log::open(&storage, "topic-0", TOPIC, config(), Offset(0), &mut |_| {}).unwrap()
 }
 
 /// A log with several closed segments, cleaned.
@@ -223,7 +223,7 @@ fn a_removed_log_is_not_cleaned_into_another_one_of_its_name() {
     let dirty = view.index(5_000, 1 << 20, &|| true).unwrap().unwrap();
     let storage = Arc::clone(&log.storage);
     log.remove();
-    Log::open(&storage, "topic-0", config(), Offset(0), &mut |_| {}).unwrap();
+    Log::open(&storage, "topic-0", TOPIC, config(), Offset(0), &mut |_| {}).unwrap();
     disk.create_folder("topic-0").unwrap();
     let none = std::collections::BTreeMap::new();
     let cleaned = view.clean(&dirty, &none, 5_000, &|| true, &mut |_| unreachable!());
