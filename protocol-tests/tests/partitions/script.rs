@@ -100,8 +100,6 @@ pub struct Run<C> {
     pub cluster: C,
     pub model: Model,
     prefix: String,
-    /// How often each topic was deleted, where names are not used again.
-    generations: [u32; TOPICS as usize],
     /// The last batches of each producer in each partition.
     sent: Vec<(Place, i64, bytes::Bytes)>,
     /// Events that this cluster cannot undergo, and were left out.
@@ -115,7 +113,6 @@ impl<C: Cluster> Run<C> {
             cluster,
             model: Model::default(),
             prefix: prefix.to_owned(),
-            generations: Default::default(),
             sent: Vec::new(),
             left_out: 0,
         }
@@ -143,11 +140,7 @@ impl<C: Cluster> Run<C> {
             }
             None => {
                 let command = self.settle(operation);
-                let outcome = self.perform(&command)?;
-                if let (Operation::DeleteTopic(topic), 0) = (operation, outcome.code()) {
-                    self.forget_name(*topic);
-                }
-                Ok(())
+                self.perform(&command).map(drop)
             }
         }
     }
@@ -240,20 +233,7 @@ impl<C: Cluster> Run<C> {
     }
 
     fn topic(&self, number: u8) -> String {
-        let number = number % TOPICS;
-        match self.generations[usize::from(number)] {
-            0 => format!("{}-{number}", self.prefix),
-            generation => format!("{}-{number}-{generation}", self.prefix),
-        }
-    }
-
-    /// Where a power cut may lose the renaming of a deleted topic's folder, its
-    /// name is not used again: a folder does not tell yet whose it is, and the
-    /// new topic would be taken to have the old one's records.
-    fn forget_name(&mut self, topic: u8) {
-        if self.cluster.allows(Event::Crash(Loss::Unsynced)) {
-            self.generations[usize::from(topic % TOPICS)] += 1;
-        }
+        format!("{}-{}", self.prefix, number % TOPICS)
     }
 
     /// The first half of the numbers means the first partition.
