@@ -52,6 +52,9 @@ impl Socket for tokio::io::DuplexStream {}
 #[cfg(test)]
 impl Socket for tokio::io::Sink {}
 
+#[cfg(fuzzing)]
+impl Socket for tokio::io::Join<&[u8], tokio::io::Sink> {}
+
 async fn copy<S: AsyncWrite + Unpin>(socket: &mut S, stretch: &Stretch) -> io::Result<usize> {
     let bytes = stretch.read(SENT_AT_ONCE_BYTES)?;
     socket.write_all(&bytes).await?;
