@@ -175,6 +175,13 @@ impl Attempt {
             }
             Planned::Read(plan) => {
                 fetched.records = plan.send()?;
+                let from = self.fetch_from(fetch, wanted);
+                let is_left_out = fetched.records.is_empty()
+                    && from.max_bytes > 0
+                    && from.offset < planned.marks.high_watermark;
+                // Kafka throws away the piece of a batch that it read, and what
+                // it knew of transactions with it.
+                fetched.with_aborted &= !is_left_out;
                 self.bytes += fetched.record_bytes();
             }
         }
