@@ -388,12 +388,11 @@ pub(super) fn in_force(broker: &BrokerConfigs, overrides: &Overrides, name: &str
         .expect("the default is always a candidate")
 }
 
-/// Every value that applies or would apply without those before it.
-pub(super) fn candidates(
-    broker: &BrokerConfigs,
+/// What the table says of a property, and the topic's own value of it.
+fn definition_and_own_value(
     overrides: &Overrides,
     name: &str,
-) -> Vec<ConfigValue> {
+) -> (&'static ConfigDefinition, Option<ConfigValue>) {
     let definition =
         find_definition(TOPIC_CONFIGS, name).expect("only names of the table are asked for");
     let own = overrides.value(name).map(|value| ConfigValue {
@@ -401,6 +400,16 @@ pub(super) fn candidates(
         value: Some(value.to_owned()),
         source: ConfigSource::Topic,
     });
+    (definition, own)
+}
+
+/// Every value that applies or would apply without those before it.
+pub(super) fn candidates(
+    broker: &BrokerConfigs,
+    overrides: &Overrides,
+    name: &str,
+) -> Vec<ConfigValue> {
+    let (definition, own) = definition_and_own_value(overrides, name);
     let of_broker = definition.synonyms.iter().filter_map(|(synonym, factor)| {
         let set = broker.set_value(synonym)?;
         Some(ConfigValue {
@@ -429,13 +438,7 @@ pub(super) fn synonyms(
     overrides: &Overrides,
     name: &str,
 ) -> Vec<ConfigValue> {
-    let definition =
-        find_definition(TOPIC_CONFIGS, name).expect("only names of the table are asked for");
-    let own = overrides.value(name).map(|value| ConfigValue {
-        name: definition.name,
-        value: Some(value.to_owned()),
-        source: ConfigSource::Topic,
-    });
+    let (definition, own) = definition_and_own_value(overrides, name);
     let mut of_broker: Vec<_> = definition
         .synonyms
         .iter()
