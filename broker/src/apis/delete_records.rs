@@ -24,7 +24,7 @@ use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, RequestContext, decode, encode_as};
 use crate::node::Node;
 use crate::node::partition::Partition;
-use crate::wire::produce::TopicKey;
+use crate::wire::produce::TopicRef;
 
 /// Everything that can be read.
 const HIGH_WATERMARK: i64 = -1;
@@ -56,7 +56,7 @@ type Planned = Vec<(TopicName, Vec<(i32, Result<Deletion, ApiError>)>)>;
 fn plan_all(node: &Node, request: DeleteRecordsRequest) -> Planned {
     let image = node.metadata.image();
     let topics = request.topics.into_iter().map(|wanted| {
-        let topic = find_topic(&image, TopicKey::Name(&wanted.name));
+        let topic = find_topic(&image, TopicRef::Name(&wanted.name));
         let plan = |partition: &DeleteRecordsPartition| {
             let planned = topic.clone().and_then(|topic| plan(node, topic, partition));
             (partition.partition_index, planned)

@@ -26,7 +26,7 @@ use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, RequestContext, decode, encode_as};
 use crate::node::Node;
 use crate::node::partition::{OffsetQuery, OffsetSearch, Reader, Search};
-use crate::wire::produce::TopicKey;
+use crate::wire::produce::TopicRef;
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -77,7 +77,7 @@ fn plan_all(node: &Node, version: i16, request: &ListOffsetsRequest) -> Planned 
             reader,
             current_leader_epoch: LeaderEpoch(wanted.current_leader_epoch),
         };
-        let topic = find_topic(&image, TopicKey::Name(&topic.name))?;
+        let topic = find_topic(&image, TopicRef::Name(&topic.name))?;
         let partition = find_partition(node, topic, wanted.partition_index)?;
         Ok(partition.plan_search(query)?)
     };

@@ -19,7 +19,7 @@ use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, RequestContext, decode};
 use crate::node::Node;
 use crate::node::partition::Partition;
-use crate::wire::produce::TopicKey;
+use crate::wire::produce::TopicRef;
 
 pub(super) fn handle(
     node: &Arc<Node>,
@@ -29,7 +29,7 @@ pub(super) fn handle(
     let request: OffsetForLeaderEpochRequest = decode(context, body)?;
     let image = node.metadata.image();
     let topics = request.topics.into_iter().map(|topic| {
-        let found = find_topic(&image, TopicKey::Name(&topic.topic));
+        let found = find_topic(&image, TopicRef::Name(&topic.topic));
         let partitions = topic.partitions.iter().map(|wanted| {
             let end = found
                 .as_ref()

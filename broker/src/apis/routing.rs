@@ -10,21 +10,21 @@ use ottla_core::ids::PartitionIndex;
 use super::errors::ApiError;
 use crate::node::Node;
 use crate::node::partition::Partition;
-use crate::wire::produce::TopicKey;
+use crate::wire::produce::TopicRef;
 
 /// The topic of that name or id, or the code Kafka answers with.
 pub(super) fn find_topic<'image>(
     image: &'image MetadataImage,
-    topic: TopicKey<'_>,
+    topic: TopicRef<'_>,
 ) -> Result<&'image Arc<TopicImage>, ApiError> {
     match topic {
-        TopicKey::Name(name) => image.topic(name).ok_or_else(|| {
+        TopicRef::Name(name) => image.topic(name).ok_or_else(|| {
             ApiError::new(
                 ResponseError::UnknownTopicOrPartition,
                 "there is no topic of this name",
             )
         }),
-        TopicKey::Id(id) => image.topic_by_id(id).ok_or_else(|| {
+        TopicRef::Id(id) => image.topic_by_id(id).ok_or_else(|| {
             ApiError::new(
                 ResponseError::UnknownTopicId,
                 "there is no topic of this id",

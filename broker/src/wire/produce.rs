@@ -20,7 +20,7 @@ const ENTRIES_MAX: usize = 100_000;
 
 /// How a request names a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TopicKey<'a> {
+pub(crate) enum TopicRef<'a> {
     Name(&'a str),
     Id(TopicId),
 }
@@ -35,7 +35,7 @@ pub(crate) struct ProduceRequest<'frame> {
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct ProduceTopic<'frame> {
-    pub(crate) topic: TopicKey<'frame>,
+    pub(crate) topic: TopicRef<'frame>,
     pub(crate) partitions: Vec<ProducePartition<'frame>>,
 }
 
@@ -60,9 +60,9 @@ pub(crate) fn decode_request(
     for _ in 0..reader.array()? {
         entries.count_one()?;
         let topic = if version >= FIRST_WITH_TOPIC_IDS {
-            TopicKey::Id(TopicId(reader.uuid()?))
+            TopicRef::Id(TopicId(reader.uuid()?))
         } else {
-            TopicKey::Name(reader.string()?)
+            TopicRef::Name(reader.string()?)
         };
         let mut partitions = Vec::with_capacity(1);
         for _ in 0..reader.array()? {
@@ -137,10 +137,10 @@ impl ResponseWriter {
     }
 
     /// The next topic, of which so many partitions follow.
-    pub(crate) fn topic(&mut self, topic: TopicKey<'_>, partitions: usize) {
+    pub(crate) fn topic(&mut self, topic: TopicRef<'_>, partitions: usize) {
         match topic {
-            TopicKey::Name(name) => self.writer.string(name),
-            TopicKey::Id(id) => self.writer.out.extend_from_slice(&id.0),
+            TopicRef::Name(name) => self.writer.string(name),
+            TopicRef::Id(id) => self.writer.out.extend_from_slice(&id.0),
         }
         self.writer.length(partitions);
     }

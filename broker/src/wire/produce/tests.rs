@@ -32,11 +32,11 @@ fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
 }
 
-fn topic_key(version: i16, name: &str, id: [u8; 16]) -> TopicKey<'_> {
+fn topic_key(version: i16, name: &str, id: [u8; 16]) -> TopicRef<'_> {
     if version >= 13 {
-        TopicKey::Id(TopicId(id))
+        TopicRef::Id(TopicId(id))
     } else {
-        TopicKey::Name(name)
+        TopicRef::Name(name)
     }
 }
 
