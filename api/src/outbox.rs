@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::metrics::Metrics;
-use crate::store::{Outbox, PendingEvent, StoreError};
+use crate::store::{Outbox, PendingEvent, StoreError, Taken};
 
 /// How many rows are read at a time.
 const BATCH: i64 = 256;
@@ -26,6 +26,9 @@ const BATCH: i64 = 256;
 const KEYS_AT_ONCE: usize = 32;
 /// Looked again after this long even if nobody woke the relay: a nudge may be lost, a row not.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The same, while another relay publishes the key of an event that may be ours: it may have
+/// looked before the event was there.
+const LOOK_AGAIN_BEHIND_ANOTHER: Duration = Duration::from_millis(50);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,8 @@ pub struct Pass {
     pub refused: usize,
     /// Keys whose next event was not acknowledged; their later events wait behind it.
     pub blocked: usize,
+    /// Whether another relay was publishing keys that had pending events.
+    pub elsewhere: bool,
 }
 
 /// The events of one key, in order.
@@ -71,30 +76,34 @@ impl Relay {
     /// When the database fails. Events that were acknowledged and could not be marked are
     /// published again by a later pass.
     pub async fn pass(&self) -> Result<Pass, StoreError> {
-        let chains = chains(self.outbox.pending(BATCH).await?);
-        let passes: Vec<ChainPass> = futures_util::stream::iter(chains)
+        let taken = self.outbox.take(BATCH).await?;
+        let Taken {
+            events,
+            elsewhere,
+            hold,
+        } = taken;
+        let passes: Vec<ChainPass> = futures_util::stream::iter(chains(events))
             .map(|chain| publish_in_order(chain, |record| self.bus.publish(record)))
             .buffer_unordered(KEYS_AT_ONCE)
             .collect()
             .await;
 
-        let mut pass = Pass::default();
-        let mut published = Vec::new();
+        let (mut published, mut refused, mut blocked) = (Vec::new(), Vec::new(), 0);
         for chain in passes {
             published.extend(chain.published);
-            for (seq, cause) in chain.refused {
-                self.outbox.mark_refused(seq, &cause).await?;
-                pass.refused += 1;
-            }
-            pass.blocked += usize::from(chain.blocked);
+            refused.extend(chain.refused);
+            blocked += usize::from(chain.blocked);
         }
-        if !published.is_empty() {
-            self.outbox
-                .mark_published(&published, Timestamp::now())
-                .await?;
+        let nothing = published.is_empty() && refused.is_empty();
+        if !nothing {
+            hold.settle(&published, &refused, Timestamp::now()).await?;
         }
-        pass.published = published.len();
-        Ok(pass)
+        Ok(Pass {
+            published: published.len(),
+            refused: refused.len(),
+            blocked,
+            elsewhere,
+        })
     }
 
     /// Passes whenever `wake` is notified, until `stop`; then once more.
@@ -103,6 +112,12 @@ impl Relay {
         while !stop.is_cancelled() {
             let clean = self.observed_pass(&app.metrics).await;
             let wait = match clean {
+                Some(Pass {
+                    published: 0,
+                    refused: 0,
+                    elsewhere,
+                    ..
+                }) if elsewhere => LOOK_AGAIN_BEHIND_ANOTHER,
                 Some(Pass {
                     published: 0,
                     refused: 0,

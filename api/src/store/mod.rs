@@ -4,6 +4,7 @@
 //! that acts for a user names that user, so that ownership is decided by the statement itself.
 //! An event is written to the outbox in the transaction of what it is about.
 
+mod rows;
 mod sqlite;
 
 use std::fmt;
@@ -177,21 +178,35 @@ pub trait Store: Outbox {
 /// The part of the store that the relay works on.
 #[async_trait]
 pub trait Outbox: fmt::Debug + Send + Sync + 'static {
-    /// The oldest `limit` events that are neither published nor refused, in order.
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, StoreError>;
-
-    /// Notes where records are; all or none.
-    async fn mark_published(
-        &self,
-        published: &[(i64, Position)],
-        at: Timestamp,
-    ) -> Result<(), StoreError>;
-
-    /// Notes that an event can never be published, so that others of its key may go on.
-    async fn mark_refused(&self, outbox_seq: i64, cause: &str) -> Result<(), StoreError>;
+    /// Takes the oldest events that are neither published nor refused, up to `limit`, in order;
+    /// none of a key that another relay is publishing.
+    async fn take(&self, limit: i64) -> Result<Taken, StoreError>;
 
     /// How many events are pending.
     async fn pending_count(&self) -> Result<i64, StoreError>;
+}
+
+/// Events that one relay, and no other, publishes.
+pub struct Taken {
+    /// The events, in the order of the outbox.
+    pub events: Vec<PendingEvent>,
+    /// Whether another relay is publishing keys that have pending events as well.
+    pub elsewhere: bool,
+    /// What keeps other relays away from these keys.
+    pub hold: Box<dyn Hold>,
+}
+
+/// The right to publish what was taken; given up when it is settled or dropped.
+#[async_trait]
+pub trait Hold: Send {
+    /// Notes where records are, and which events can never be published, so that others of their
+    /// key may go on; all or none.
+    async fn settle(
+        self: Box<Self>,
+        published: &[(i64, Position)],
+        refused: &[(i64, String)],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 }
 
 /// An event on its way.

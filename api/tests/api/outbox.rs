@@ -9,7 +9,7 @@ use social_events::bus::{ConsumerSettings, Handled, Incoming, Position};
 use social_events::{Bus, EventId, Timestamp, TraceParent, UserId, topics};
 use social_server_api::domain::{Contents, Email, Name, NewComment, NewUser, Post};
 use social_server_api::outbox::{Pass, Relay};
-use social_server_api::store::{Outbox, PendingEvent, SqliteStore, Store, StoreError};
+use social_server_api::store::{Hold, Outbox, SqliteStore, Store, StoreError, Taken};
 use tokio::sync::mpsc;
 
 use crate::support::SOON;
@@ -79,29 +79,34 @@ struct Forgetful {
 
 #[async_trait]
 impl Outbox for Forgetful {
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, StoreError> {
-        self.store.pending(limit).await
-    }
-
-    async fn mark_published(
-        &self,
-        published: &[(i64, Position)],
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    async fn take(&self, limit: i64) -> Result<Taken, StoreError> {
+        let taken = self.store.take(limit).await?;
         let left = self.failures.load(Ordering::Relaxed);
-        if left > 0 {
+        if left > 0 && !taken.events.is_empty() {
             self.failures.store(left - 1, Ordering::Relaxed);
-            return Err(StoreError::Unreadable("crash"));
+            let hold = Box::new(Crash);
+            return Ok(Taken { hold, ..taken });
         }
-        self.store.mark_published(published, at).await
-    }
-
-    async fn mark_refused(&self, outbox_seq: i64, cause: &str) -> Result<(), StoreError> {
-        self.store.mark_refused(outbox_seq, cause).await
+        Ok(taken)
     }
 
     async fn pending_count(&self) -> Result<i64, StoreError> {
         self.store.pending_count().await
+    }
+}
+
+/// Marks nothing, as a process that dies before its mark.
+struct Crash;
+
+#[async_trait]
+impl Hold for Crash {
+    async fn settle(
+        self: Box<Self>,
+        _: &[(i64, Position)],
+        _: &[(i64, String)],
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Unreadable("crash"))
     }
 }
 

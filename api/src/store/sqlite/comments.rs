@@ -1,12 +1,11 @@
 //! Comments, each written with its event.
 
-use social_events::{
-    CommentCreated, CommentId, EmailAddress, Envelope, PostId, Timestamp, UserId, Writer,
-};
-use sqlx::{FromRow, SqliteConnection};
+use social_events::{CommentCreated, CommentId, EmailAddress, Envelope, PostId, UserId, Writer};
+use sqlx::SqliteConnection;
 
 use super::{outbox, users};
 use crate::domain::{Comment, NewComment, WrittenComment};
+use crate::store::rows::comments::CommentRow;
 use crate::store::{COMMENTS_MAX, StoreError};
 
 /// The comment, the post's counter and the event: one transaction, so none without the others.
@@ -67,15 +66,6 @@ pub(super) async fn add(
     Ok(Some(WrittenComment { comment, event }))
 }
 
-#[derive(FromRow)]
-struct CommentRow {
-    seq: i64,
-    contents: String,
-    email: String,
-    name: String,
-    create_at: i64,
-}
-
 pub(super) async fn of_post(
     connection: &mut SqliteConnection,
     owner: UserId,
@@ -99,14 +89,5 @@ pub(super) async fn of_post(
     .bind(COMMENTS_MAX)
     .fetch_all(connection)
     .await?;
-    let comments = rows.into_iter().map(|row| Comment {
-        seq: CommentId(row.seq),
-        contents: row.contents,
-        writer: Writer {
-            email: EmailAddress { address: row.email },
-            name: Some(row.name),
-        },
-        create_at: Timestamp::from_millis(row.create_at),
-    });
-    Ok(Some(comments.collect()))
+    Ok(Some(rows.into_iter().map(Comment::from).collect()))
 }

@@ -1,10 +1,11 @@
 //! Connections: one-way, asked for by one user and granted by the other.
 
 use social_events::{Timestamp, UserId};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::domain::{ConnectedUser, Connection, ConnectionRequest};
 use crate::store::StoreError;
+use crate::store::rows::connections::{ConnectionRow, OtherRow};
 
 pub(super) async fn may_see(
     connection: &mut SqliteConnection,
@@ -23,15 +24,6 @@ pub(super) async fn may_see(
     Ok(may)
 }
 
-#[derive(FromRow)]
-struct OtherRow {
-    seq: i64,
-    name: String,
-    email: String,
-    profile_image_url: Option<String>,
-    at: i64,
-}
-
 pub(super) async fn granted(
     connection: &mut SqliteConnection,
     user: UserId,
@@ -45,14 +37,7 @@ pub(super) async fn granted(
     .bind(user.0)
     .fetch_all(connection)
     .await?;
-    let connected = rows.into_iter().map(|row| ConnectedUser {
-        seq: UserId(row.seq),
-        name: row.name,
-        email: row.email,
-        profile_image_url: row.profile_image_url,
-        granted_at: Timestamp::from_millis(row.at),
-    });
-    Ok(connected.collect())
+    Ok(rows.into_iter().map(ConnectedUser::from).collect())
 }
 
 pub(super) async fn requests(
@@ -68,33 +53,7 @@ pub(super) async fn requests(
     .bind(user.0)
     .fetch_all(connection)
     .await?;
-    let requests = rows.into_iter().map(|row| ConnectionRequest {
-        seq: UserId(row.seq),
-        name: row.name,
-        email: row.email,
-        profile_image_url: row.profile_image_url,
-        create_at: Timestamp::from_millis(row.at),
-    });
-    Ok(requests.collect())
-}
-
-#[derive(FromRow)]
-struct ConnectionRow {
-    user_seq: i64,
-    target_seq: i64,
-    granted_at: Option<i64>,
-    create_at: i64,
-}
-
-impl From<ConnectionRow> for Connection {
-    fn from(row: ConnectionRow) -> Self {
-        Self {
-            user: UserId(row.user_seq),
-            target: UserId(row.target_seq),
-            granted_at: row.granted_at.map(Timestamp::from_millis),
-            create_at: Timestamp::from_millis(row.create_at),
-        }
-    }
+    Ok(rows.into_iter().map(ConnectionRequest::from).collect())
 }
 
 pub(super) async fn ask(

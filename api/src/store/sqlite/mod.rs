@@ -24,7 +24,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction};
 
-use super::{Outbox, PendingEvent, Store, StoreError, TokenHash};
+use super::{Hold, Outbox, Store, StoreError, Taken, TokenHash};
 use crate::domain::{
     Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
     NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
@@ -97,7 +97,7 @@ fn pool(connections_max: u32) -> SqlitePoolOptions {
 }
 
 async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::migrate!("./migrations").run(writer).await?;
+    sqlx::migrate!("./migrations/sqlite").run(writer).await?;
     Ok(())
 }
 
@@ -292,26 +292,33 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl Outbox for SqliteStore {
-    async fn pending(&self, limit: i64) -> Result<Vec<PendingEvent>, StoreError> {
-        outbox::pending(&mut *self.readers.acquire().await?, limit).await
-    }
-
-    async fn mark_published(
-        &self,
-        published: &[(i64, Position)],
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        outbox::mark_published(&mut tx, published, at).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn mark_refused(&self, outbox_seq: i64, cause: &str) -> Result<(), StoreError> {
-        outbox::mark_refused(&mut *self.writer.acquire().await?, outbox_seq, cause).await
+    /// There is one process, and one relay in it: nothing has to be held.
+    async fn take(&self, limit: i64) -> Result<Taken, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        Ok(Taken {
+            events: outbox::pending(&mut reader, limit).await?,
+            elsewhere: false,
+            hold: Box::new(self.clone()),
+        })
     }
 
     async fn pending_count(&self) -> Result<i64, StoreError> {
         outbox::pending_count(&mut *self.readers.acquire().await?).await
+    }
+}
+
+#[async_trait]
+impl Hold for SqliteStore {
+    async fn settle(
+        self: Box<Self>,
+        published: &[(i64, Position)],
+        refused: &[(i64, String)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        outbox::mark_published(&mut tx, published, at).await?;
+        outbox::mark_refused(&mut tx, refused).await?;
+        tx.commit().await?;
+        Ok(())
     }
 }

@@ -1,11 +1,11 @@
 //! The outbox: events on their way, and where they went.
 
-use social_events::bus::{Position, Record};
-use social_events::headers::{self, Headers};
+use social_events::bus::Position;
 use social_events::{CommentId, Envelope, Event, PostId, Timestamp, TraceParent, UserId};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::domain::Delivery;
+use crate::store::rows::outbox::{DeliveryRow, PendingRow};
 use crate::store::{PendingEvent, StoreError};
 
 /// Adds an event, within the transaction of what it is about.
@@ -33,44 +33,6 @@ pub(super) async fn add<E: Event>(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-#[derive(FromRow)]
-struct PendingRow {
-    seq: i64,
-    event_id: String,
-    event_type: String,
-    event_version: i64,
-    event_time: i64,
-    traceparent: String,
-    topic: String,
-    record_key: String,
-    payload: String,
-}
-
-impl From<PendingRow> for PendingEvent {
-    fn from(row: PendingRow) -> Self {
-        let headers = Headers::new()
-            .with(headers::EVENT_ID, row.event_id)
-            .with(headers::EVENT_TYPE, row.event_type)
-            .with(headers::EVENT_VERSION, row.event_version.to_string())
-            .with(
-                headers::EVENT_TIME,
-                Timestamp::from_millis(row.event_time).to_string(),
-            )
-            .with(headers::TRACEPARENT, row.traceparent);
-        let record = Record {
-            topic: row.topic,
-            partition: None,
-            key: Some(row.record_key.into()),
-            value: row.payload.into(),
-            headers,
-        };
-        Self {
-            outbox_seq: row.seq,
-            record,
-        }
-    }
 }
 
 pub(super) async fn pending(
@@ -117,29 +79,17 @@ pub(super) async fn mark_published(
 }
 
 pub(super) async fn mark_refused(
-    connection: &mut SqliteConnection,
-    seq: i64,
-    cause: &str,
+    tx: &mut SqliteConnection,
+    refused: &[(i64, String)],
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE outbox SET refusal = ? WHERE seq = ?")
-        .bind(cause)
-        .bind(seq)
-        .execute(connection)
-        .await?;
+    for (seq, cause) in refused {
+        sqlx::query("UPDATE outbox SET refusal = ? WHERE seq = ?")
+            .bind(cause)
+            .bind(seq)
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
-}
-
-#[derive(FromRow)]
-struct DeliveryRow {
-    seq: i64,
-    event_id: String,
-    topic: String,
-    record_key: String,
-    traceparent: String,
-    event_time: i64,
-    published_at: Option<i64>,
-    partition: Option<i32>,
-    record_offset: Option<i64>,
 }
 
 /// The outbox row of a comment on `owner`'s post; the outcome is another table's.
@@ -163,36 +113,4 @@ pub(super) async fn delivery(
     .fetch_optional(connection)
     .await?;
     row.map(Delivery::try_from).transpose()
-}
-
-impl TryFrom<DeliveryRow> for Delivery {
-    type Error = StoreError;
-
-    fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
-        let position = row
-            .partition
-            .zip(row.record_offset)
-            .map(|(partition, offset)| Position {
-                topic: row.topic.clone(),
-                partition,
-                offset,
-            });
-        Ok(Self {
-            event_id: row
-                .event_id
-                .parse()
-                .map_err(|_| StoreError::Unreadable("event id"))?,
-            outbox_seq: row.seq,
-            topic: row.topic,
-            key: row.record_key,
-            trace: row
-                .traceparent
-                .parse()
-                .map_err(|_| StoreError::Unreadable("traceparent"))?,
-            create_at: Timestamp::from_millis(row.event_time),
-            published_at: row.published_at.map(Timestamp::from_millis),
-            position,
-            outcome: None,
-        })
-    }
 }

@@ -1,9 +1,10 @@
 //! What the push service said about events.
 
-use social_events::{CommentId, EventId, PushOutcome};
-use sqlx::{FromRow, SqliteConnection};
+use social_events::{EventId, PushOutcome};
+use sqlx::SqliteConnection;
 
 use crate::store::StoreError;
+use crate::store::rows::outcomes::OutcomeRow;
 
 pub(super) async fn save(
     connection: &mut SqliteConnection,
@@ -27,16 +28,6 @@ pub(super) async fn save(
     Ok(())
 }
 
-#[derive(FromRow)]
-struct OutcomeRow {
-    comment_seq: Option<i64>,
-    accepted: u32,
-    gone: u32,
-    dead_lettered: u32,
-    folded: u32,
-    steps: String,
-}
-
 pub(super) async fn of_event(
     connection: &mut SqliteConnection,
     event_id: EventId,
@@ -48,17 +39,5 @@ pub(super) async fn of_event(
     .bind(event_id.to_string())
     .fetch_optional(connection)
     .await?;
-    let outcome = row.map(|row| {
-        Ok(PushOutcome {
-            event_id,
-            comment_id: row.comment_seq.map(CommentId),
-            accepted: row.accepted,
-            gone: row.gone,
-            dead_lettered: row.dead_lettered,
-            folded: row.folded,
-            steps: serde_json::from_str(&row.steps)
-                .map_err(|_| StoreError::Unreadable("push outcome"))?,
-        })
-    });
-    outcome.transpose()
+    row.map(|row| row.outcome(event_id)).transpose()
 }

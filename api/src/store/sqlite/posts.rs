@@ -1,39 +1,11 @@
 //! Posts and likes. Counters are changed by the statement, never read and written back.
 
-use social_events::{EmailAddress, PostId, Timestamp, UserId, Writer};
-use sqlx::{FromRow, SqliteConnection};
+use social_events::{PostId, Timestamp, UserId};
+use sqlx::SqliteConnection;
 
 use crate::domain::{Contents, Page, Post};
 use crate::store::StoreError;
-
-#[derive(FromRow)]
-struct PostRow {
-    seq: i64,
-    contents: String,
-    like_count: i64,
-    liked: bool,
-    comment_count: i64,
-    email: String,
-    name: String,
-    create_at: i64,
-}
-
-impl From<PostRow> for Post {
-    fn from(row: PostRow) -> Self {
-        Self {
-            seq: PostId(row.seq),
-            contents: row.contents,
-            likes: row.like_count,
-            likes_of_me: row.liked,
-            comments: row.comment_count,
-            writer: Writer {
-                email: EmailAddress { address: row.email },
-                name: Some(row.name),
-            },
-            create_at: Timestamp::from_millis(row.create_at),
-        }
-    }
-}
+use crate::store::rows::posts::PostRow;
 
 pub(super) async fn add(
     tx: &mut SqliteConnection,

@@ -2,36 +2,12 @@
 
 use bytes::Bytes;
 use social_events::{Envelope, Timestamp, UserId, UserJoined, UserUpdated};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::outbox;
 use crate::domain::{Email, JoinedUser, NewUser, ProfileChange, ProfileImage, User};
 use crate::store::StoreError;
-
-#[derive(FromRow)]
-struct UserRow {
-    seq: i64,
-    name: String,
-    email: String,
-    profile_image_url: Option<String>,
-    login_count: i64,
-    last_login_at: Option<i64>,
-    create_at: i64,
-}
-
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self {
-            seq: UserId(row.seq),
-            name: row.name,
-            email: row.email,
-            profile_image_url: row.profile_image_url,
-            login_count: row.login_count,
-            last_login_at: row.last_login_at.map(Timestamp::from_millis),
-            create_at: Timestamp::from_millis(row.create_at),
-        }
-    }
-}
+use crate::store::rows::users::UserRow;
 
 pub(super) async fn add(
     tx: &mut SqliteConnection,

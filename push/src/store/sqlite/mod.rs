@@ -91,7 +91,7 @@ async fn pool(connections_max: u32, options: SqliteConnectOptions) -> sqlx::Resu
 }
 
 async fn migrate(writer: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
-    sqlx::migrate!("./migrations/push").run(writer).await
+    sqlx::migrate!("./migrations/sqlite").run(writer).await
 }
 
 fn not_opened(path: &str, cause: &dyn std::fmt::Display) -> StoreError {
