@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_origins: Vec<String>,
     /// Whether the cookie is for HTTPS only.
     pub(crate) secure_cookie: bool,
+    /// Whether users to play with were added.
+    pub(crate) seed_data: bool,
     /// How long a token is valid.
     pub(crate) session_lifetime: Duration,
 }

@@ -22,6 +22,7 @@ mod metrics;
 mod observe;
 pub mod outbox;
 mod outcomes;
+mod page;
 mod push_service;
 mod response;
 mod router;

@@ -71,14 +71,11 @@ fn finish(headers: &mut HeaderMap, id: HeaderValue, Trace(trace): Trace) {
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
     let absent = |name, value| (name, HeaderValue::from_static(value));
     for (name, value) in [
         absent(header::CONTENT_SECURITY_POLICY, LOCKED),
         absent(header::CACHE_CONTROL, "no-store"),
+        absent(header::REFERRER_POLICY, "no-referrer"),
     ] {
         headers.entry(name).or_insert(value);
     }

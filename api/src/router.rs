@@ -24,10 +24,11 @@ use crate::app::App;
 use crate::auth::refuse_foreign_origins;
 use crate::error::{ApiError, Failure};
 use crate::observe::observe;
+use crate::page;
 use crate::push_service::EXCHANGE_HEADERS;
 use crate::routes::{
     authentication, comments, connections, delivery, feed, health, images, join, likes, posts,
-    profile, push_key, subscriptions,
+    profile, push_key, seed_users, subscriptions,
 };
 use crate::server::in_time;
 
@@ -87,6 +88,7 @@ fn table() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(connections::requests))
         .routes(routes!(posts::write))
         .routes(routes!(posts::list))
+        .routes(routes!(posts::show))
         .routes(routes!(feed::show))
         .routes(routes!(likes::like))
         .routes(routes!(comments::write))
@@ -96,6 +98,7 @@ fn table() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscriptions::list))
         .routes(routes!(subscriptions::remove))
         .routes(routes!(push_key::show))
+        .routes(routes!(seed_users::list))
         .split_for_parts()
 }
 
@@ -103,6 +106,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let (routes, document) = table();
     routes
         .merge(docs(document))
+        .merge(page::pages())
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

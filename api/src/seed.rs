@@ -8,12 +8,14 @@ use crate::startup::StartError;
 use crate::store::{Store, StoreError};
 
 /// The password of every seeded user; the README names it.
-const PASSWORD: &str = "1234";
+pub(crate) const PASSWORD: &str = "1234";
+/// How many there are.
+const COUNT: u32 = 3;
 
 /// Adds the users that are not there yet, and lets the first see the second's posts.
 pub(crate) async fn add(store: &dyn Store, passwords: &PasswordHasher) -> Result<(), StartError> {
     let mut users = Vec::new();
-    for number in 0..3 {
+    for number in 0..COUNT {
         users.push(user(store, passwords, number).await?);
     }
     let (viewer, owner, now) = (users[0], users[1], Timestamp::now());
@@ -22,13 +24,26 @@ pub(crate) async fn add(store: &dyn Store, passwords: &PasswordHasher) -> Result
     Ok(())
 }
 
+/// Their names and addresses.
+pub(crate) fn users() -> impl Iterator<Item = (String, String)> {
+    (0..COUNT).map(|number| (name(number), address(number)))
+}
+
+fn name(number: u32) -> String {
+    format!("tester{number:02}")
+}
+
+fn address(number: u32) -> String {
+    format!("test{number:02}@example.com")
+}
+
 async fn user(
     store: &dyn Store,
     passwords: &PasswordHasher,
     number: u32,
 ) -> Result<UserId, StartError> {
     let legal = "the seeds are legal values";
-    let email = Email::parse(&format!("test{number:02}@example.com")).expect(legal);
+    let email = Email::parse(&address(number)).expect(legal);
     if let Some((seq, _)) = store.credentials(&email).await? {
         return Ok(seq);
     }
@@ -36,7 +51,7 @@ async fn user(
         .hash(Password::parse(PASSWORD).expect(legal))
         .await?;
     let user = NewUser {
-        name: Name::parse(&format!("tester{number:02}")).expect(legal),
+        name: Name::parse(&name(number)).expect(legal),
         email: email.clone(),
         password_hash,
         image: None,

@@ -163,6 +163,7 @@ impl Service {
             settings: Settings {
                 allowed_origins: config.allowed_origins,
                 secure_cookie: config.secure_cookie,
+                seed_data: config.seed_data,
                 session_lifetime: config.session_lifetime,
             },
             passwords,

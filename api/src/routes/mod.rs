@@ -13,5 +13,6 @@ pub(crate) mod posts;
 pub(crate) mod profile;
 pub(crate) mod profile_form;
 pub(crate) mod push_key;
+pub(crate) mod seed_users;
 pub(crate) mod subscriptions;
 pub(crate) mod views;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use social_events::Timestamp;
+use social_events::{PostId, Timestamp};
 
 use super::views::{ContentsBody, PageQuery, PostDto};
 use crate::app::App;
 use crate::auth::{Caller, Reader};
 use crate::domain::Contents;
 use crate::error::ApiError;
-use crate::extract::{Json, Query};
+use crate::extract::{Json, Path, Query};
 use crate::response::Success;
 
 /// Write a post
@@ -27,6 +27,23 @@ pub(crate) async fn write(
         .add_post(caller.user, &contents, Timestamp::now())
         .await?;
     Ok(Success::new(post.into()))
+}
+
+/// One post
+///
+/// The caller's, or of somebody the caller may see.
+#[utoipa::path(get, path = "/api/post/{post_id}", tag = "posts",
+    params(("post_id" = i64, Path, description = "which")),
+    responses((status = OK, body = Success<PostDto>),
+        (status = NOT_FOUND, description = "there is none, or it is not the caller's to see")))]
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(post): Path<i64>,
+) -> Result<Success<PostDto>, ApiError> {
+    let found = app.store.post(caller.user, PostId(post)).await?;
+    let not_found = || ApiError::not_found("Post", post.to_string());
+    Ok(Success::new(found.ok_or_else(not_found)?.into()))
 }
 
 /// A user's posts, newest first

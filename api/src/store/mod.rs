@@ -134,6 +134,9 @@ pub trait Store: Outbox {
         page: Page,
     ) -> Result<Vec<Post>, StoreError>;
 
+    /// A post of `viewer` or of somebody `viewer` may see.
+    async fn post(&self, viewer: UserId, post: PostId) -> Result<Option<Post>, StoreError>;
+
     /// The posts of `viewer` and of everybody `viewer` may see; newest first.
     async fn feed(&self, viewer: UserId, page: Page) -> Result<Vec<Post>, StoreError>;
 

@@ -135,6 +135,8 @@ fn any_path_and_query_are_taken_or_refused() {
             "subscriptions",
             "images",
             "docs",
+            "page",
+            "posts",
             "delivery",
             "99999999999999999999",
             "%00",

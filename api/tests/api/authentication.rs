@@ -3,6 +3,8 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use serde_json::json;
+use social_events::Bus;
+use social_server_api::Config;
 
 use crate::support::{TestApp, config, request};
 
@@ -23,6 +25,25 @@ async fn who_joins_is_logged_in_at_once() {
         me.get("profileImageUrl").is_none() && me.get("lastLoginAt").is_none(),
         "{me}"
     );
+}
+
+#[tokio::test]
+async fn users_to_play_with_are_told_only_where_they_were_added() {
+    let plain = TestApp::start().await;
+    let users = plain.call("GET", "/api/seed", "", None).await.ok();
+    assert_eq!(users, json!([]));
+
+    let seeded = Config {
+        seed_data: true,
+        ..config()
+    };
+    let app = TestApp::on(Bus::local(), seeded).await;
+    let users = app.call("GET", "/api/seed", "", None).await.ok();
+    assert_eq!(users.as_array().unwrap().len(), 3);
+    for user in users.as_array().unwrap() {
+        let answer = app.call("POST", "/api/auth", "", Some(user.clone())).await;
+        assert_eq!(answer.ok()["user"]["name"], user["name"]);
+    }
 }
 
 #[tokio::test]
@@ -73,11 +94,11 @@ async fn a_token_is_good_in_either_header_until_log_out() {
 
 #[tokio::test]
 async fn a_session_expires() {
-    let short = social_server_api::Config {
+    let short = Config {
         session_lifetime: std::time::Duration::from_millis(30),
         ..config()
     };
-    let app = TestApp::on(social_events::Bus::local(), short).await;
+    let app = TestApp::on(Bus::local(), short).await;
     let user = app.join("one").await;
     tokio::time::sleep(std::time::Duration::from_millis(60)).await;
     app.get("/api/user/me", &user)
@@ -170,11 +191,11 @@ async fn a_foreign_page_cannot_log_anybody_in() {
 #[tokio::test]
 async fn an_allowed_origin_is_told_so_and_another_is_not() {
     let allowed = "https://app.example";
-    let config = social_server_api::Config {
+    let config = Config {
         allowed_origins: vec![allowed.to_owned()],
         ..config()
     };
-    let app = TestApp::on(social_events::Bus::local(), config).await;
+    let app = TestApp::on(Bus::local(), config).await;
     let ask = |origin: &str| {
         let ask = Request::get("/api/_hcheck").header(header::ORIGIN, origin);
         ask.body(Body::empty()).unwrap()

@@ -44,6 +44,8 @@ async fn every_endpoint_is_documented_with_its_success() {
         "DELETE /api/subscriptions/{seq}",
         "GET /api/push/key",
         "GET /api/feed",
+        "GET /api/post/{post_id}",
+        "GET /api/seed",
     ] {
         assert!(
             operations.iter().any(|operation| operation == expected),

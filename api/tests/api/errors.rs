@@ -25,7 +25,7 @@ async fn unknown_paths_and_methods_are_told_apart() {
     for path in [
         "/docs/nothing",
         "/docs/%ff",
-        "/",
+        "/nothing",
         "/api",
         "/api/nothing",
         "/api/user/1/post/1/comment/1/nothing",

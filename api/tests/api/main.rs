@@ -9,6 +9,7 @@ mod docs;
 mod errors;
 mod on_kafka;
 mod outbox;
+mod page;
 mod posts;
 mod process;
 mod profile;

@@ -199,3 +199,26 @@ async fn likes_at_once_are_all_counted() {
         .ok();
     assert_eq!(list[0]["likes"], 8);
 }
+
+#[tokio::test]
+async fn one_post_is_shown_to_whoever_may_see_it() {
+    let app = TestApp::start().await;
+    let (owner, viewer, stranger) = (
+        app.join("owner").await,
+        app.join("viewer").await,
+        app.join("stranger").await,
+    );
+    app.connect(&viewer, &owner).await;
+    let post = app.write_post(&owner, "a post").await;
+    let path = format!("/api/post/{post}");
+    for user in [&owner, &viewer] {
+        let shown = app.get(&path, user).await.ok();
+        assert_eq!(shown["contents"], json!("a post"));
+    }
+    app.get(&path, &stranger)
+        .await
+        .failed(StatusCode::NOT_FOUND);
+    app.get("/api/post/99", &owner)
+        .await
+        .failed(StatusCode::NOT_FOUND);
+}

@@ -226,6 +226,10 @@ impl Store for SqliteStore {
         posts::of_user(&mut *self.readers.acquire().await?, viewer, owner, page).await
     }
 
+    async fn post(&self, viewer: UserId, post: PostId) -> Result<Option<Post>, StoreError> {
+        posts::visible(&mut *self.readers.acquire().await?, viewer, post).await
+    }
+
     async fn feed(&self, viewer: UserId, page: Page) -> Result<Vec<Post>, StoreError> {
         posts::feed(&mut *self.readers.acquire().await?, viewer, page).await
     }

@@ -69,6 +69,27 @@ pub(super) async fn of_user(
     Ok(rows.into_iter().map(Post::from).collect())
 }
 
+pub(super) async fn visible(
+    connection: &mut SqliteConnection,
+    viewer: UserId,
+    post: PostId,
+) -> Result<Option<Post>, StoreError> {
+    let row: Option<PostRow> = sqlx::query_as(
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+                EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
+                    AS liked
+         FROM posts p JOIN users u ON u.seq = p.user_seq
+         WHERE p.seq = ?2 AND (p.user_seq = ?1 OR p.user_seq IN (
+             SELECT target_seq FROM connections
+             WHERE user_seq = ?1 AND granted_at IS NOT NULL))",
+    )
+    .bind(viewer.0)
+    .bind(post.0)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(Post::from))
+}
+
 pub(super) async fn feed(
     connection: &mut SqliteConnection,
     viewer: UserId,
