@@ -27,10 +27,11 @@ use super::isolation::Isolation;
 use super::{Answer, Malformed, Reply, RequestContext, decode};
 use crate::node::Node;
 use crate::node::partition::FetchSignal;
+use crate::storage::Cold;
 use crate::wire::fetch::{
     FetchResponse, NodeEndpoint, PartitionFetched, TopicFetched, encode_response,
 };
-use attempt::{Attempt, Cold, Seen, news_of};
+use attempt::{Attempt, Seen, news_of};
 use lookup::{Unknown, Wanted, find_all};
 
 const FIRST_WITH_SESSIONS: i16 = 7;

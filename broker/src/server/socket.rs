@@ -69,7 +69,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::storage::{Log, LogConfig, Piece, Storage};
+    use crate::storage::{Cold, Log, LogConfig, Piece, Storage};
 
     const BATCH_BYTES: usize = 700_000;
 
@@ -97,7 +97,7 @@ mod tests {
         log.append(0, &header, &batch).unwrap();
         drop(log);
         let plan = open().plan_read(Offset(0), Offset(1), 1, true).unwrap();
-        match plan.send().unwrap().pop() {
+        match plan.send(Cold::Read).unwrap().unwrap().pop() {
             Some(Piece::File(stretch)) => stretch,
             other => panic!("it is long and in a file: {other:?}"),
         }

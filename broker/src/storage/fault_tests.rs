@@ -8,7 +8,7 @@ use ottla_core::ids::Offset;
 
 use super::faulty::FaultyDisk;
 use super::testing::{TOPIC, append, expire, read};
-use super::{Log, LogConfig, Storage, StorageError};
+use super::{Cold, Log, LogConfig, Storage, StorageError};
 
 fn log_on(disk: &Arc<FaultyDisk>, config: LogConfig) -> Log {
     let storage = Storage::on(Arc::clone(disk) as _, None).unwrap();
@@ -203,20 +203,63 @@ fn a_second_process_is_refused_and_the_folder_is_free_after_the_first() {
 }
 
 #[test]
-fn a_warm_read_is_immediate_and_one_from_the_disk_is_not() {
+fn what_this_process_wrote_or_read_is_sent_at_once_and_the_rest_by_who_may_wait() {
     let folder = tempfile::tempdir().unwrap();
-    let storage = Storage::open(folder.path()).unwrap();
-    let config = LogConfig::default();
-    let mut log = Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap();
+    let open = || {
+        let storage = Storage::open(folder.path()).unwrap();
+        let config = LogConfig::default();
+        Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
+    };
+    let send = |log: &Log, from, max_bytes, cold| {
+        let plan = log.plan_read(Offset(from), log.log_end(), max_bytes, true);
+        let pieces = plan.unwrap().send(cold).unwrap()?;
+        let bytes = pieces.into_iter().map(|piece| piece.into_bytes().unwrap());
+        Some(bytes.collect::<Vec<_>>().concat().len())
+    };
+    let mut log = open();
     for _ in 0..40 {
         append(&mut log, 1, 1_000, 100_000).unwrap();
-        assert!(!read(&log, log.log_end().0 - 1, 10).unwrap().is_empty());
     }
-    let plan = |from| log.plan_read(Offset(from), Offset(40), 10, true).unwrap();
-    assert!(plan(39).is_immediate() && plan(35).is_immediate());
-    assert!(!plan(0).is_immediate());
-    let (cold, warm) = (plan(30).read().unwrap(), plan(39).read().unwrap());
-    assert_eq!(cold.size_bytes(), warm.size_bytes());
+    let of_one = send(&log, 0, 10, Cold::LeaveOut).expect("it was just written");
+    drop(log);
+
+    let log = open();
+    assert_eq!(send(&log, 0, 10, Cold::LeaveOut), None);
+    assert_eq!(send(&log, 0, 10, Cold::Read), Some(of_one));
+    assert_eq!(send(&log, 0, 10, Cold::LeaveOut), Some(of_one));
+    assert_eq!(
+        send(&log, 20, 10, Cold::LeaveOut),
+        None,
+        "nobody read so far"
+    );
+    let all = 40 * of_one;
+    assert_eq!(send(&log, 0, all, Cold::LeaveOut), None);
+    assert_eq!(send(&log, 0, all, Cold::Read), Some(all));
+    assert_eq!(send(&log, 20, all, Cold::LeaveOut), Some(all / 2));
+}
+
+#[test]
+fn a_batch_longer_than_what_is_asked_for_is_not_waited_for_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let storage = Storage::open(folder.path()).unwrap();
+        let config = LogConfig::default();
+        Log::open(&storage, "topic-0", TOPIC, config, Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut log = open();
+    append(&mut log, 1, 1_000, 100_000).unwrap();
+    append(&mut log, 1, 1_000, 2_000_000).unwrap();
+    drop(log);
+    let log = open();
+    let plan = |from, below| {
+        log.plan_read(Offset(from), Offset(below), 10, true)
+            .unwrap()
+    };
+    // With it the beginning of the long one becomes warm.
+    assert!(plan(0, 1).send(Cold::Read).unwrap().is_some());
+    assert!(plan(1, 2).send(Cold::LeaveOut).unwrap().is_none());
+    assert!(plan(1, 2).send(Cold::Read).unwrap().is_some());
+    assert!(plan(1, 2).send(Cold::LeaveOut).unwrap().is_some());
 }
 
 #[test]
@@ -231,9 +274,8 @@ fn what_nobody_reads_is_not_kept_in_memory_and_what_is_read_again_is() {
     assert_eq!(storage.tail_bytes().load(Ordering::Relaxed), 0);
     assert!(!read(&log, 59, 10).unwrap().is_empty());
     append(&mut log, 1, 1_000, 100_000).unwrap();
-    let plan = log.plan_read(Offset(60), Offset(61), 10, true).unwrap();
-    assert!(plan.is_immediate());
-    drop((log, plan));
+    assert!(storage.tail_bytes().load(Ordering::Relaxed) >= 100_000);
+    drop(log);
     assert_eq!(storage.tail_bytes().load(Ordering::Relaxed), 0);
 }
 

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 
 #[cfg(target_os = "linux")]
 use super::DiskSpace;
+use super::warmth::{WarmChunks, Warmth, whole_chunks};
 use super::{Disk, DiskFile};
 
 /// How far apart the bytes lie that are touched to have a stretch in memory: the
@@ -24,19 +26,28 @@ const TOUCHED_EVERY_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct FileDisk {
     root: PathBuf,
+    warmth: Arc<Warmth>,
 }
 
 #[derive(Debug)]
 struct PlainFile {
     file: File,
+    warm: WarmChunks,
 }
 
 impl FileDisk {
     /// The folder at `root`, which is made when it is missing.
     pub fn open(root: &Path) -> io::Result<FileDisk> {
         fs::create_dir_all(root)?;
-        let root = root.to_owned();
-        Ok(FileDisk { root })
+        Ok(FileDisk {
+            root: root.to_owned(),
+            warmth: Warmth::of_this_machine(),
+        })
+    }
+
+    fn opened(&self, file: File) -> Arc<dyn DiskFile> {
+        let warm = WarmChunks::none(&self.warmth);
+        Arc::new(PlainFile { file, warm })
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -50,7 +61,7 @@ impl Disk for FileDisk {
             .read(true)
             .write(true)
             .open(self.at(path))?;
-        Ok(Arc::new(PlainFile { file }))
+        Ok(self.opened(file))
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -60,7 +71,7 @@ impl Disk for FileDisk {
             .create(true)
             .truncate(true)
             .open(self.at(path))?;
-        Ok(Arc::new(PlainFile { file }))
+        Ok(self.opened(file))
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -123,7 +134,9 @@ impl DiskFile for PlainFile {
     }
 
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, position)
+        self.file.write_all_at(bytes, position)?;
+        self.warm.written(position, bytes.len());
+        Ok(())
     }
 
     fn read_at(&self, position: u64, length: usize) -> io::Result<Vec<Bytes>> {
@@ -172,12 +185,20 @@ impl DiskFile for PlainFile {
     }
 
     fn warm_up(&self, position: u64, length: usize) -> io::Result<()> {
-        read_ahead(&self.file, position, length);
-        let end = position + length as u64;
-        for at in (position..end).step_by(TOUCHED_EVERY_BYTES) {
+        if self.warm.cover(position, length) {
+            return Ok(());
+        }
+        let chunks = whole_chunks(position, length);
+        read_ahead(&self.file, &chunks);
+        for at in chunks.step_by(TOUCHED_EVERY_BYTES) {
             self.file.read_at(&mut [0], at)?;
         }
+        self.warm.read(position, length);
         Ok(())
+    }
+
+    fn is_warm(&self, position: u64, length: usize) -> bool {
+        self.warm.cover(position, length)
     }
 
     fn plain(&self) -> Option<&File> {
@@ -200,10 +221,11 @@ fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
 
 /// Has the operating system begin to read all of it at once: a hint.
 #[cfg(target_os = "linux")]
-fn read_ahead(file: &File, position: u64, length: usize) {
+fn read_ahead(file: &File, bytes: &Range<u64>) {
     use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-    if let (Ok(offset), Ok(length)) = (i64::try_from(position), i64::try_from(length)) {
+    let length = bytes.end - bytes.start;
+    if let (Ok(offset), Ok(length)) = (i64::try_from(bytes.start), i64::try_from(length)) {
         // Without it the touches wait one after the other.
         let _ = posix_fadvise(
             file,
@@ -215,4 +237,4 @@ fn read_ahead(file: &File, position: u64, length: usize) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_ahead(_file: &File, _position: u64, _length: usize) {}
+fn read_ahead(_file: &File, _bytes: &Range<u64>) {}

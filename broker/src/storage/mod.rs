@@ -50,6 +50,7 @@ mod sync;
 mod tail;
 mod timestamps;
 mod walk;
+mod warmth;
 
 #[cfg(test)]
 mod crash_tests;
@@ -75,7 +76,7 @@ pub(crate) use config::LogConfig;
 pub(crate) use error::{ReadError, StorageError};
 pub(crate) use log::Log;
 pub(crate) use piece::{Piece, Stretch};
-pub(crate) use read::ReadPlan;
+pub(crate) use read::{Cold, ReadPlan};
 pub(crate) use retention::{Expiry, StartMark};
 pub(crate) use snapshots::Remembered;
 pub(crate) use store::Storage;
@@ -145,6 +146,11 @@ pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
     /// who takes them soon will not wait for a disk.
     fn warm_up(&self, _position: u64, _length: usize) -> io::Result<()> {
         Ok(())
+    }
+    /// Whether these bytes are in memory already, to all appearances: who was
+    /// told so and is wrong waits for a disk.
+    fn is_warm(&self, _position: u64, _length: usize) -> bool {
+        false
     }
     /// The operating system's file, if it is one.
     fn plain(&self) -> Option<&std::fs::File> {

@@ -95,6 +95,11 @@ impl Stretch {
         self.file.warm_up(self.position, self.length)
     }
 
+    /// Whether handing the bytes over waits for nothing, to all appearances.
+    pub(super) fn is_warm(&self) -> bool {
+        self.file.is_warm(self.position, self.length)
+    }
+
     /// The first `count` bytes have been taken.
     pub fn advance(&mut self, count: usize) {
         self.position += count as u64;

@@ -12,6 +12,14 @@ use super::tail::Kept;
 use super::walk::{Walked, Wanted, take_batches};
 use super::{Piece, StorageError};
 
+/// What to do about records that are not in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cold {
+    /// Give up: the caller's thread must not wait for a disk.
+    LeaveOut,
+    Read,
+}
+
 /// Which bytes a read will return.
 #[derive(Debug)]
 pub(crate) struct ReadPlan {
@@ -49,30 +57,32 @@ impl ReadPlan {
         ReadPlan { wanted, source }
     }
 
-    /// Whether `read` returns without waiting for a disk. If not, call it on a
-    /// thread that may block.
-    pub fn is_immediate(&self) -> bool {
-        match &self.source {
-            Source::Nothing | Source::Tail(_) => true,
-            Source::Segments { first, .. } => first.is_memory(),
-        }
-    }
-
     /// The same batches as [`read`](Self::read) returns, for a socket: what is
-    /// long stays in its file, and is brought into memory first.
-    pub fn send(self) -> Result<Vec<Piece>, StorageError> {
+    /// long stays in its file, and is brought into memory first. `None` if that
+    /// takes a wait and there shall be none. What is in memory is a guess for
+    /// files: one that is wrong makes this thread wait for the disk, 256 KiB at
+    /// a time at most, as a network thread of Apache Kafka does.
+    pub fn send(self, cold: Cold) -> Result<Option<Vec<Piece>>, StorageError> {
         if let Source::Segments { first, rest } = &self.source
             && !first.is_memory()
         {
             for segment in std::iter::once(first).chain(rest) {
-                if let Some(stretch) = segment.stretch(&self.wanted)? {
-                    return Ok(vec![segment.piece(stretch)?]);
+                if cold == Cold::LeaveOut && !segment.is_warm(&self.wanted) {
+                    return Ok(None);
                 }
+                let Some(stretch) = segment.stretch(&self.wanted)? else {
+                    continue;
+                };
+                // One batch may be longer than what was asked for.
+                if cold == Cold::LeaveOut && !stretch.is_warm() {
+                    return Ok(None);
+                }
+                return Ok(Some(vec![segment.piece(stretch)?]));
             }
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let pieces = self.read()?.into_pieces();
-        Ok(pieces.into_iter().map(Piece::from).collect())
+        Ok(Some(pieces.into_iter().map(Piece::from).collect()))
     }
 
     /// The batches, whole and as they were appended. None of them is missing

@@ -326,8 +326,24 @@ impl Segment {
         Ok(Some(Stretch::new(file, start, taken_bytes)))
     }
 
+    /// Whether [`Segment::stretch`] returns without waiting for a disk, to all
+    /// appearances.
+    pub fn is_warm(&self, wanted: &Wanted) -> bool {
+        let state = self.state();
+        let (Some(file), Some(index)) = (&state.file, &state.index) else {
+            return false;
+        };
+        let position = u64::from(index.position_for(wanted.from));
+        let there = state.size_bytes.saturating_sub(position);
+        // Headers are looked for behind an entry of the index, at either end.
+        let beside = self.index_interval_bytes as usize + SEEK_BYTES;
+        let length = wanted.max_bytes.saturating_add(beside);
+        let length = usize::try_from(there).map_or(length, |there| length.min(there));
+        file.is_warm(position, length)
+    }
+
     /// What is said to a reader who gets `stretch`: its bytes where it is short,
-    /// and where it is long the stretch itself, warmed up.
+    /// and where it is long the stretch itself, in memory.
     pub fn piece(&self, stretch: Stretch) -> Result<Piece, StorageError> {
         let ready = if stretch.len() > COPIED_BYTES_MAX {
             stretch.warm_up().map(|()| Piece::File(stretch))

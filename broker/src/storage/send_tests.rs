@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::segment::COPIED_BYTES_MAX;
 use super::testing::{TOPIC, append};
-use super::{Log, LogConfig, Piece, Storage};
+use super::{Cold, Log, LogConfig, Piece, Storage};
 
 fn log_on_disk(folder: &Path, sizes: &[(i32, usize)]) -> Log {
     let mut log = open(folder);
@@ -49,7 +49,7 @@ proptest! {
             let (from, below) = (Offset(from.index(ends) as i64), Offset(below.index(ends) as i64));
             let plan = || log.plan_read(from, below, max_bytes, at_least_one).unwrap();
             let read = plan().read().unwrap().into_bytes();
-            let pieces = plan().send().unwrap();
+            let pieces = plan().send(Cold::Read).unwrap().unwrap();
             for piece in &pieces {
                 let is_in_file = matches!(piece, Piece::File(_));
                 prop_assert_eq!(is_in_file, piece.len() > COPIED_BYTES_MAX);

@@ -8,19 +8,11 @@ use super::lookup::Wanted;
 use super::{FIRST_WITH_LEADER_ADDRESS, Fetch};
 use crate::apis::errors::ApiError;
 use crate::node::partition::{FetchError, FetchFrom, Planned, PlannedFetch};
-use crate::storage::StorageError;
+use crate::storage::{Cold, StorageError};
 use crate::wire::fetch::PartitionFetched;
 
 /// Up to this version readers do not know KAFKA_STORAGE_ERROR.
 const LAST_WITHOUT_STORAGE_ERROR: i16 = 5;
-
-/// What to do about records that only a blocking read can get.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cold {
-    /// Give up: the caller's thread must not block.
-    LeaveOut,
-    Read,
-}
 
 /// How often records are looked for anew because the segment they were in was
 /// removed, or replaced, after the read was planned.
@@ -106,19 +98,16 @@ impl Attempt {
         let mut looks = 0;
         loop {
             looks += 1;
-            let planned = match self.plan(fetch, wanted) {
+            let from = self.fetch_from(fetch, wanted);
+            let planned = match plan(fetch, wanted, from) {
                 Ok(planned) => planned,
                 Err(refusal) => return Some(fetch.refuse(wanted, refusal)),
             };
-            if let Planned::Read(plan) = &planned.read
-                && cold == Cold::LeaveOut
-                && !plan.is_immediate()
-            {
-                return None;
-            }
             let high_watermark = planned.marks.high_watermark;
-            match self.carry_out(fetch, wanted, planned) {
+            match carry_out(fetch, wanted, from, planned, cold) {
                 Ok(fetched) => {
+                    let fetched = fetched?;
+                    self.bytes += fetched.record_bytes();
                     self.seen.push((place, high_watermark));
                     return Some(fetched);
                 }
@@ -132,62 +121,6 @@ impl Attempt {
         }
     }
 
-    fn plan(&self, fetch: &Fetch, wanted: &Wanted) -> Result<PlannedFetch, Refusal> {
-        let partition = wanted.partition.as_ref().map_err(|error| *error)?;
-        let planned = partition.plan_fetch(self.fetch_from(fetch, wanted))?;
-        let epoch = Some(planned.marks.leader_epoch);
-        if fetch.poses_as_follower {
-            let error = no_follower(wanted);
-            return Err(Refusal { error, epoch });
-        }
-        let position = &wanted.asked.position;
-        let has_negative_limit = fetch.has_negative_limit || position.max_bytes < 0;
-        if has_negative_limit && position.offset < planned.marks.high_watermark {
-            // Kafka trips over it as well, and only then.
-            let error = ResponseError::UnknownServerError;
-            return Err(Refusal { error, epoch });
-        }
-        Ok(planned)
-    }
-
-    fn carry_out(
-        &mut self,
-        fetch: &Fetch,
-        wanted: &Wanted,
-        planned: PlannedFetch,
-    ) -> Result<PartitionFetched, StorageError> {
-        let mut fetched = PartitionFetched {
-            index: wanted.asked.key.index,
-            error_code: 0,
-            high_watermark: planned.marks.high_watermark.0,
-            last_stable_offset: planned.marks.last_stable.0,
-            log_start_offset: planned.marks.log_start.0,
-            diverging: None,
-            current_leader: None,
-            with_aborted: fetch.with_aborted,
-            records: Vec::new(),
-        };
-        match planned.read {
-            Planned::Diverging { epoch, end_offset } => {
-                fetched.diverging = Some((epoch.0, end_offset.0));
-                // Nothing was read, so nothing was aborted there.
-                fetched.with_aborted = false;
-            }
-            Planned::Read(plan) => {
-                fetched.records = plan.send()?;
-                let from = self.fetch_from(fetch, wanted);
-                let is_left_out = fetched.records.is_empty()
-                    && from.max_bytes > 0
-                    && from.offset < planned.marks.high_watermark;
-                // Kafka throws away the piece of a batch that it read, and what
-                // it knew of transactions with it.
-                fetched.with_aborted &= !is_left_out;
-                self.bytes += fetched.record_bytes();
-            }
-        }
-        Ok(fetched)
-    }
-
     fn fetch_from(&self, fetch: &Fetch, wanted: &Wanted) -> FetchFrom {
         let position = &wanted.asked.position;
         let left = fetch.max_bytes.saturating_sub(self.bytes);
@@ -199,6 +132,64 @@ impl Attempt {
             at_least_one: self.bytes == 0,
         }
     }
+}
+
+fn plan(fetch: &Fetch, wanted: &Wanted, from: FetchFrom) -> Result<PlannedFetch, Refusal> {
+    let partition = wanted.partition.as_ref().map_err(|error| *error)?;
+    let planned = partition.plan_fetch(from)?;
+    let epoch = Some(planned.marks.leader_epoch);
+    if fetch.poses_as_follower {
+        let error = no_follower(wanted);
+        return Err(Refusal { error, epoch });
+    }
+    let has_negative_limit = fetch.has_negative_limit || wanted.asked.position.max_bytes < 0;
+    if has_negative_limit && from.offset < planned.marks.high_watermark {
+        // Kafka trips over it as well, and only then.
+        let error = ResponseError::UnknownServerError;
+        return Err(Refusal { error, epoch });
+    }
+    Ok(planned)
+}
+
+/// Does what was planned; `None` if that would wait for a disk and must not.
+fn carry_out(
+    fetch: &Fetch,
+    wanted: &Wanted,
+    from: FetchFrom,
+    planned: PlannedFetch,
+    cold: Cold,
+) -> Result<Option<PartitionFetched>, StorageError> {
+    let mut fetched = PartitionFetched {
+        index: wanted.asked.key.index,
+        error_code: 0,
+        high_watermark: planned.marks.high_watermark.0,
+        last_stable_offset: planned.marks.last_stable.0,
+        log_start_offset: planned.marks.log_start.0,
+        diverging: None,
+        current_leader: None,
+        with_aborted: fetch.with_aborted,
+        records: Vec::new(),
+    };
+    match planned.read {
+        Planned::Diverging { epoch, end_offset } => {
+            fetched.diverging = Some((epoch.0, end_offset.0));
+            // Nothing was read, so nothing was aborted there.
+            fetched.with_aborted = false;
+        }
+        Planned::Read(plan) => {
+            let Some(records) = plan.send(cold)? else {
+                return Ok(None);
+            };
+            fetched.records = records;
+            let is_left_out = fetched.records.is_empty()
+                && from.max_bytes > 0
+                && from.offset < planned.marks.high_watermark;
+            // Kafka throws away the piece of a batch that it read, and what
+            // it knew of transactions with it.
+            fetched.with_aborted &= !is_left_out;
+        }
+    }
+    Ok(Some(fetched))
 }
 
 impl Fetch {
