@@ -1,10 +1,12 @@
 //! The command line: flags and environment become settings, once.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use social_events::bus::kafka::KafkaOptions;
+use url::Url;
 
 use crate::language::Language;
 
@@ -30,6 +32,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Play the story without hands: join, subscribe, comment, and count every push
     Tour(TourOptions),
+    /// Open Firefox on the page, with notifications that need no internet
+    Firefox(FirefoxOptions),
     /// Run the local push service alone, for browsers without the internet
     PushService(PushServiceOptions),
 }
@@ -45,6 +49,21 @@ pub(crate) enum BusKind {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) services: ServicesOptions,
+
+    /// Also run the local push service there, and allow pushes to it
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7070")]
+    pub(crate) push_service: Option<SocketAddr>,
+
+    /// Make three users to try things with: tester00, tester01, tester02
+    #[arg(long)]
+    pub(crate) seed_data: bool,
+}
+
+/// What runs, where, and on which data.
+#[derive(Debug, Args)]
+pub(crate) struct ServicesOptions {
     /// Where the API listens
     #[arg(
         long,
@@ -72,10 +91,6 @@ pub(crate) struct RunOptions {
     )]
     pub(crate) broker_listen: SocketAddr,
 
-    /// Also run the local push service there, and allow pushes to it
-    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:7070")]
-    pub(crate) push_service: Option<SocketAddr>,
-
     /// Keep everything in this directory; without it everything lives in memory
     #[arg(long, env = "OTTLA_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -83,10 +98,6 @@ pub(crate) struct RunOptions {
     /// What carries events
     #[arg(long, value_enum, default_value_t = BusKind::Kafka)]
     pub(crate) bus: BusKind,
-
-    /// Make three users to try things with: tester00, tester01, tester02
-    #[arg(long)]
-    pub(crate) seed_data: bool,
 
     #[command(flatten)]
     pub(crate) kafka: ForeignKafka,
@@ -124,6 +135,32 @@ pub(crate) struct TourOptions {
 
     #[command(flatten)]
     pub(crate) kafka: ForeignKafka,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FirefoxOptions {
+    /// Keep Firefox's profile in this directory; without it Firefox remembers nothing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) profile: Option<PathBuf>,
+
+    /// Without a window, and with notifications allowed already
+    #[arg(long)]
+    pub(crate) headless: bool,
+
+    /// Open the page of services that run already; their API is there
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<Url>,
+
+    /// Where the local push service listens; with --api it must run there
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7070")]
+    pub(crate) push_service: SocketAddr,
+
+    #[command(flatten)]
+    pub(crate) services: ServicesOptions,
+
+    /// What else Firefox is started with
+    #[arg(last = true, value_name = "FIREFOX ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -179,7 +216,7 @@ mod tests {
     fn without_arguments_everything_runs_on_the_usual_ports() {
         let cli = Cli::parse_from(["ottla-demo"]);
         assert!(cli.command.is_none());
-        assert_eq!(cli.run.broker_listen.port(), 9092);
+        assert_eq!(cli.run.services.broker_listen.port(), 9092);
         assert_eq!(cli.run.push_service, None);
     }
 

@@ -1,25 +1,27 @@
 //! The composition root: the only place that links broker, API and push
 //! service together. `cargo run --release` starts all of them.
 
+mod api;
 mod cli;
+mod firefox;
 mod language;
 mod parts;
+mod stop;
 mod text;
 mod tour;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Parser as _;
 use social_server_push::Console;
 use social_server_push::push_service::{self, PushServiceConfig};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use cli::{BusKind, Cli, Command, PushServiceOptions, RunOptions};
+use cli::{Cli, Command, PushServiceOptions, RunOptions};
 use language::Language;
 use parts::Plan;
+use stop::Stop;
 
 /// How long blocking work that outlives the orderly stop may keep the process.
 const LAST_DEADLINE: Duration = Duration::from_secs(2);
@@ -54,27 +56,18 @@ async fn run(cli: Cli, language: Language) -> anyhow::Result<ExitCode> {
             let report = tour::run(&options, language).await?;
             Ok(ExitCode::from(report.verdict.exit_status()))
         }
+        Some(Command::Firefox(options)) => firefox::run(options, language).await,
         Some(Command::PushService(options)) => local_push_service(options).await,
     }
 }
 
 async fn everything(options: RunOptions, language: Language) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        options.bus == BusKind::Kafka || options.kafka.bootstrap.is_none(),
-        "--bus=local stays inside this process and --bootstrap names a Kafka: give one of them"
-    );
-    let plan = Plan {
-        api: options.listen,
-        push: options.push_listen,
-        broker: options.broker_listen,
-        push_service: options.push_service,
-        data: options.data,
-        bus: options.bus,
-        seed_data: options.seed_data,
-        kafka: &options.kafka,
-        console: Console::stdout(),
-        transport: None,
-    };
+    let plan = Plan::new(
+        &options.services,
+        options.push_service,
+        options.seed_data,
+        Console::stdout(),
+    )?;
     let mut stop = Stop::new()?;
     let parts = tokio::select! {
         parts = parts::start(plan) => parts?,
@@ -110,29 +103,6 @@ async fn local_push_service(options: PushServiceOptions) -> anyhow::Result<ExitC
     stop.asked().await;
     service.shutdown().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Ctrl-C and SIGTERM, heard from the moment it is made.
-struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn new() -> anyhow::Result<Stop> {
-        let hear = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Stop {
-            interrupt: hear(SignalKind::interrupt())?,
-            terminate: hear(SignalKind::terminate())?,
-        })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 /// Logs go to standard error; standard output belongs to the seed's lines and

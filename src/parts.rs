@@ -14,7 +14,7 @@ use social_server_push::endpoint::{EndpointPolicy, HostRule};
 use social_server_push::push_service::{self, LocalPushService, PushServiceConfig};
 use social_server_push::transport::Transport;
 
-use crate::cli::{BusKind, ForeignKafka};
+use crate::cli::{BusKind, ForeignKafka, ServicesOptions};
 
 /// How long services may take to have their partitions.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -39,6 +39,36 @@ pub(crate) struct Plan<'a> {
     pub(crate) console: Console,
     /// How pushes leave; over HTTP when `None`.
     pub(crate) transport: Option<Arc<dyn Transport>>,
+}
+
+impl<'a> Plan<'a> {
+    /// Everything that `options` ask for, with pushes over HTTP.
+    ///
+    /// # Errors
+    /// When the options contradict each other.
+    pub(crate) fn new(
+        options: &'a ServicesOptions,
+        push_service: Option<SocketAddr>,
+        seed_data: bool,
+        console: Console,
+    ) -> anyhow::Result<Plan<'a>> {
+        anyhow::ensure!(
+            options.bus == BusKind::Kafka || options.kafka.bootstrap.is_none(),
+            "--bus=local stays inside this process and --bootstrap names a Kafka: give one of them"
+        );
+        Ok(Plan {
+            api: options.listen,
+            push: options.push_listen,
+            broker: options.broker_listen,
+            push_service,
+            data: options.data.clone(),
+            bus: options.bus,
+            seed_data,
+            kafka: &options.kafka,
+            console,
+            transport: None,
+        })
+    }
 }
 
 /// What runs.

@@ -17,7 +17,8 @@ pub(crate) fn part(language: Language, part: &Part) -> String {
     )
 }
 
-const NAME_COLUMNS: usize = 20;
+/// How wide the column of names is.
+pub(crate) const NAME_COLUMNS: usize = 20;
 
 fn name(language: Language, kind: PartKind) -> &'static str {
     match kind {
@@ -29,7 +30,7 @@ fn name(language: Language, kind: PartKind) -> &'static str {
 }
 
 /// Fills up to `columns` on a terminal, where a Hangul syllable takes two.
-fn padded(text: &str, columns: usize) -> String {
+pub(crate) fn padded(text: &str, columns: usize) -> String {
     let width: usize = text
         .chars()
         .map(|c| if ('가'..='힣').contains(&c) { 2 } else { 1 })

@@ -9,7 +9,6 @@
 //! believes nothing that it did not read there: a comment counts as delivered
 //! when its event id was decrypted at the receiver.
 
-mod api;
 mod browser;
 mod console;
 mod hooks;

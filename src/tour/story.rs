@@ -11,7 +11,6 @@ use social_events::bus::KafkaConfig;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout_at};
 
-use super::api::{Api, User};
 use super::browser::Browser;
 use super::console::{Lines, seed_line};
 use super::hooks::{self, Hooks};
@@ -22,6 +21,7 @@ use super::report::{
 };
 use super::show::Show;
 use super::verdict::Verdict;
+use crate::api::{Api, User};
 use crate::cli::TourOptions;
 use crate::parts::Parts;
 
@@ -256,7 +256,7 @@ async fn write(
     let mut written = Vec::new();
     for number in 1..=comments {
         let contents = format!("{number}번째 댓글이에요");
-        written.push(api.comment(commenter, author, post, &contents).await?);
+        written.push(api.comment(commenter, author.seq, post, &contents).await?);
         show.progress(number, comments);
     }
     Ok(written)

@@ -1,4 +1,7 @@
 //! The API as a program sees it: JSON over HTTP, the token in `api_key`.
+//!
+//! The tour's users and the visitor beside Firefox go through it; it knows
+//! nothing that any other client could not know.
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
@@ -7,31 +10,49 @@ use serde_json::{Value, json};
 
 /// A user of the API, logged in or not yet.
 #[derive(Clone, Debug)]
-pub(super) struct User {
-    pub(super) name: &'static str,
-    pub(super) seq: i64,
+pub(crate) struct User {
+    pub(crate) name: &'static str,
+    pub(crate) seq: i64,
     principal: String,
     token: String,
 }
 
+/// Somebody's post, as the feed tells of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Post {
+    pub(crate) seq: i64,
+    pub(crate) author: i64,
+    pub(crate) contents: String,
+}
+
+impl Post {
+    fn read(post: &Value) -> anyhow::Result<Post> {
+        Ok(Post {
+            seq: number(&post["seq"])?,
+            author: number(&post["writer"]["seq"])?,
+            contents: text(&post["contents"])?,
+        })
+    }
+}
+
 /// Where the API is.
 #[derive(Clone, Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     base: String,
     http: reqwest::Client,
 }
 
 /// An answer: what it is about, and the headers beside it.
-pub(super) struct Answer {
-    pub(super) response: Value,
-    pub(super) headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) response: Value,
+    pub(crate) headers: HeaderMap,
 }
 
 /// What the tour's users log in with.
 const PASSWORD: &str = "tour-password";
 
 impl Api {
-    pub(super) fn new(base: &str) -> Api {
+    pub(crate) fn new(base: &str) -> Api {
         Api {
             base: base.trim_end_matches('/').to_owned(),
             http: reqwest::Client::new(),
@@ -39,12 +60,22 @@ impl Api {
     }
 
     /// Joins as a new user and logs in as anybody would.
-    pub(super) async fn join_and_log_in(&self, name: &'static str) -> anyhow::Result<User> {
+    pub(crate) async fn join_and_log_in(&self, name: &'static str) -> anyhow::Result<User> {
         let principal = format!("tour-{}@example.org", uuid::Uuid::new_v4().simple());
         let body = json!({"name": name, "principal": principal, "credentials": PASSWORD});
         self.ask(None, Method::POST, "/api/user/join", Some(body))
             .await?;
-        let body = json!({"principal": principal, "credentials": PASSWORD});
+        self.log_in(name, principal, PASSWORD).await
+    }
+
+    /// Logs in as somebody who joined before.
+    pub(crate) async fn log_in(
+        &self,
+        name: &'static str,
+        principal: String,
+        password: &str,
+    ) -> anyhow::Result<User> {
+        let body = json!({"principal": principal, "credentials": password});
         let session = self
             .ask(None, Method::POST, "/api/auth", Some(body))
             .await?
@@ -57,8 +88,18 @@ impl Api {
         })
     }
 
+    /// What `user` may read, the newest first.
+    pub(crate) async fn feed(&self, user: &User) -> anyhow::Result<Vec<Post>> {
+        let feed = self
+            .ask(Some(user), Method::GET, "/api/feed", None)
+            .await?
+            .response;
+        let posts = feed.as_array().context("the API's feed is no list")?;
+        posts.iter().map(Post::read).collect()
+    }
+
     /// `reader` asks to see `writer`'s posts, and is let in.
-    pub(super) async fn connect(&self, reader: &User, writer: &User) -> anyhow::Result<()> {
+    pub(crate) async fn connect(&self, reader: &User, writer: &User) -> anyhow::Result<()> {
         let path = "/api/user/connections";
         let asked = json!({"address": writer.principal});
         self.ask(Some(reader), Method::POST, path, Some(asked))
@@ -69,7 +110,7 @@ impl Api {
         Ok(())
     }
 
-    pub(super) async fn push_key(&self, user: &User) -> anyhow::Result<String> {
+    pub(crate) async fn push_key(&self, user: &User) -> anyhow::Result<String> {
         text(
             &self
                 .ask(Some(user), Method::GET, "/api/push/key", None)
@@ -78,12 +119,12 @@ impl Api {
         )
     }
 
-    pub(super) async fn subscribe(&self, user: &User, body: Value) -> anyhow::Result<Answer> {
+    pub(crate) async fn subscribe(&self, user: &User, body: Value) -> anyhow::Result<Answer> {
         self.ask(Some(user), Method::POST, "/api/subscribe", Some(body))
             .await
     }
 
-    pub(super) async fn post(&self, user: &User, contents: &str) -> anyhow::Result<i64> {
+    pub(crate) async fn post(&self, user: &User, contents: &str) -> anyhow::Result<i64> {
         let body = json!({"contents": contents});
         let post = self
             .ask(Some(user), Method::POST, "/api/post", Some(body))
@@ -91,14 +132,14 @@ impl Api {
         number(&post.response["seq"])
     }
 
-    pub(super) async fn comment(
+    pub(crate) async fn comment(
         &self,
         commenter: &User,
-        author: &User,
+        author: i64,
         post: i64,
         contents: &str,
     ) -> anyhow::Result<i64> {
-        let path = format!("/api/user/{}/post/{post}/comment", author.seq);
+        let path = format!("/api/user/{author}/post/{post}/comment");
         let body = json!({"contents": contents});
         let comment = self
             .ask(Some(commenter), Method::POST, &path, Some(body))
@@ -107,7 +148,7 @@ impl Api {
     }
 
     /// Where a comment's event is on its way.
-    pub(super) async fn delivery(
+    pub(crate) async fn delivery(
         &self,
         author: &User,
         post: i64,
