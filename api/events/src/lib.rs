@@ -19,9 +19,11 @@ pub mod event;
 pub mod event_bus;
 pub mod headers;
 mod ids;
+mod moment;
 mod murmur2;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod process_id;
 mod secret;
 mod timestamp;
 pub mod topics;
@@ -29,12 +31,13 @@ mod trace_parent;
 
 pub use bus::Bus;
 pub use event::{
-    CommentCreated, EmailAddress, Envelope, Event, EventError, Message, PushOutcome, PushStep,
-    Refusal, RefusalReason, Subscription, SubscriptionReply, SubscriptionRequest, UserDto,
-    UserJoined, UserUpdated, Writer,
+    CommentCreated, EmailAddress, Envelope, Event, EventError, Message, Notice, OffsetCommit,
+    PushJourney, PushOutcome, PushStep, PushVerdict, Reading, Refusal, RefusalReason, SentPush, Subscription, SubscriptionReply, SubscriptionRequest, UserDto, UserJoined, UserUpdated, Writer,
 };
 pub use event_bus::EventBus;
 pub use ids::{CommentId, EventId, PostId, SubscriptionId, UserId};
+pub use moment::Moment;
+pub use process_id::ProcessId;
 pub use secret::Secret;
 pub use timestamp::Timestamp;
 pub use trace_parent::TraceParent;

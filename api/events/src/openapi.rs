@@ -6,7 +6,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{CommentId, EventId, PostId, Secret, SubscriptionId, Timestamp, UserId};
+use crate::{
+    CommentId, EventId, Moment, PostId, ProcessId, Secret, SubscriptionId, Timestamp, UserId,
+};
 
 fn plain(kind: Type, format: Option<SchemaFormat>) -> RefOr<Schema> {
     ObjectBuilder::new()
@@ -39,5 +41,7 @@ schema! {
     SubscriptionId: Type::Integer, Some(SchemaFormat::KnownFormat(KnownFormat::Int64));
     EventId: Type::String, Some(SchemaFormat::Custom("uuid".into()));
     Timestamp: Type::String, Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
+    Moment: Type::String, Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
+    ProcessId: Type::String, Some(SchemaFormat::Custom("uuid".into()));
     Secret: Type::String, None;
 }

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Bus, Incoming, dead_letter};
+use crate::Moment;
 
 /// What to consume, as whom.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct ConsumerSettings {
     pub group: String,
     /// Its topics.
     pub topics: Vec<String>,
+    /// Who hears of the group's commits that this member made.
+    pub(super) commits: Option<mpsc::Sender<Committed>>,
 }
 
 impl ConsumerSettings {
@@ -30,8 +33,32 @@ impl ConsumerSettings {
         Self {
             group: group.into(),
             topics: topics.iter().map(ToString::to_string).collect(),
+            commits: None,
         }
     }
+
+    /// Tells `commits` of every commit. What does not fit the channel is not told: a later commit
+    /// of the partition covers it.
+    #[must_use]
+    pub fn telling_commits(self, commits: mpsc::Sender<Committed>) -> Self {
+        Self {
+            commits: Some(commits),
+            ..self
+        }
+    }
+}
+
+/// The group's offset of a partition moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to read: everything before it has been handled.
+    pub next: i64,
+    /// When it was confirmed.
+    pub at: Moment,
 }
 
 /// One record, handed to a handler.
@@ -39,8 +66,26 @@ impl ConsumerSettings {
 pub struct Delivery {
     /// The record.
     pub record: Arc<Incoming>,
+    /// How it came.
+    pub arrival: Arrival,
     /// 1 at first, one more with every retry in this process.
     pub attempt: u32,
+}
+
+/// How a record came to this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: Moment,
+    /// How long the poll that brought it had waited, where that is known.
+    pub waited: Option<Duration>,
+}
+
+/// A record, and how it came.
+#[derive(Debug, Clone)]
+pub(super) struct Arrived {
+    pub(super) record: Arc<Incoming>,
+    pub(super) arrival: Arrival,
 }
 
 /// What a handler says about a record.
@@ -141,17 +186,18 @@ where
 /// Longer pauses are cut to this: a handler's mistake must not stop a partition for a day.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Handles `record` until it is settled: true. False when `stop` came first; its offset must
+/// Handles a record until it is settled: true. False when `stop` came first; its offset must
 /// then not be stored.
 pub(super) async fn settle(
     bus: &Bus,
     handler: &Handler,
-    record: Arc<Incoming>,
+    arrived: Arrived,
     stop: &CancellationToken,
 ) -> bool {
+    let Arrived { record, arrival } = arrived;
     let mut attempt = 1;
     loop {
-        let (after, cause) = match handle_once(handler, &record, attempt).await {
+        let (after, cause) = match handle_once(handler, &record, arrival, attempt).await {
             Handled::Done => return true,
             Handled::DeadLetter { cause } => {
                 return dead_letter::put(bus, &record, &cause, attempt, stop).await;
@@ -167,9 +213,15 @@ pub(super) async fn settle(
 }
 
 /// One call of the handler; a panic in it is poison, not the end of the consumer.
-async fn handle_once(handler: &Handler, record: &Arc<Incoming>, attempt: u32) -> Handled {
+async fn handle_once(
+    handler: &Handler,
+    record: &Arc<Incoming>,
+    arrival: Arrival,
+    attempt: u32,
+) -> Handled {
     let delivery = Delivery {
         record: Arc::clone(record),
+        arrival,
         attempt,
     };
     let handling = AssertUnwindSafe(async { handler(delivery).await }).catch_unwind();

@@ -11,6 +11,7 @@
 //! record, so every record is handled at least once; poison goes to `<topic>.DLT`.
 //! The bus knows nothing of users or pushes.
 
+mod cluster;
 mod consume;
 mod dead_letter;
 mod error;
@@ -21,7 +22,8 @@ mod request;
 
 use std::time::Duration;
 
-pub use consume::{Consumer, ConsumerSettings, Delivery, Handled};
+pub use cluster::{Cluster, ClusterKind, GroupOffset, PartitionFacts};
+pub use consume::{Arrival, Committed, Consumer, ConsumerSettings, Delivery, Handled};
 pub use error::{BusError, PublishError, RequestError};
 pub use kafka::{KafkaBus, KafkaConfig};
 pub use local::LocalBus;
@@ -131,6 +133,40 @@ impl Bus {
             Self::Kafka(bus) => bus.check(deadline).await,
             Self::Local(_) => Ok(()),
         }
+    }
+
+    /// What the cluster is, and how `topic` lies on it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn cluster(&self, topic: &str) -> Result<Cluster, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.describe(topic).await,
+            Self::Local(bus) => Ok(bus.describe(topic)),
+        }
+    }
+
+    /// How far `group` has read each partition of `topic`, and how far it could. The committed
+    /// offset is read before the end.
+    ///
+    /// # Errors
+    /// When Kafka does not answer, or the topic does not exist.
+    pub async fn group_offsets(
+        &self,
+        group: &str,
+        topic: &str,
+    ) -> Result<Vec<GroupOffset>, BusError> {
+        match self {
+            Self::Kafka(bus) => bus.group_offsets(group, topic).await,
+            Self::Local(bus) => Ok(bus.group_offsets(group, topic)),
+        }
+    }
+
+    /// The partition a record with this key goes to, of `partitions`: as Kafka's own producer
+    /// chooses.
+    #[must_use]
+    pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
+        crate::murmur2::partition_of(key, partitions)
     }
 
     /// Waits, at most `deadline`, until everything published has been acknowledged. Consumers

@@ -6,6 +6,7 @@
 //! | `DELETE /api/subscriptions/{seq}` | `unsubscribe` | `unsubscribed`, `refused` |
 //! | `GET /api/subscriptions` | `list` | `subscriptions` |
 //! | `GET /api/push/key` | `publicKey` | `publicKey` |
+//! | – (the verdict's checker) | `known` | `known` |
 //!
 //! `action` and `result` tell the kinds apart; a subscription's fields stand beside them.
 //! Repeating a request has the effect of one: the endpoint names the subscription.
@@ -13,7 +14,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Message};
-use crate::{Secret, SubscriptionId, Timestamp, UserId, topics};
+use crate::{EventId, Secret, SubscriptionId, Timestamp, UserId, topics};
 
 /// What the API asks of the push service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,14 @@ pub enum SubscriptionRequest {
         /// On whose behalf; it only chooses the partition.
         user_id: UserId,
     },
+    /// Tell which of these events have arrived and are kept. What has arrived and is not settled
+    /// is on its way, however long that takes.
+    Known {
+        /// On whose behalf; it only chooses the partition.
+        user_id: UserId,
+        /// The events.
+        event_ids: Vec<EventId>,
+    },
 }
 
 impl SubscriptionRequest {
@@ -61,7 +70,8 @@ impl SubscriptionRequest {
             Self::Subscribe { user_id, .. }
             | Self::Unsubscribe { user_id, .. }
             | Self::List { user_id }
-            | Self::PublicKey { user_id } => *user_id,
+            | Self::PublicKey { user_id }
+            | Self::Known { user_id, .. } => *user_id,
         }
     }
 }
@@ -122,6 +132,11 @@ pub enum SubscriptionReply {
     PublicKey {
         /// The uncompressed P-256 point, URL-safe base64 without padding.
         public_key: String,
+    },
+    /// Those of the events in question that have arrived.
+    Known {
+        /// The events.
+        event_ids: Vec<EventId>,
     },
     /// Nothing was changed.
     Refused(Refusal),

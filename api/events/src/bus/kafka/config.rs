@@ -148,7 +148,8 @@ impl KafkaConfig {
         let mut config = ClientConfig::new();
         config
             .set("auto.offset.reset", "earliest")
-            .set("auto.commit.interval.ms", "500")
+            // Outcomes are told after the commit, so it should not be long in coming.
+            .set("auto.commit.interval.ms", "100")
             .set("queued.max.messages.kbytes", "8192")
             .set("fetch.wait.max.ms", "500");
         if !self.is_consumer_protocol() {

@@ -11,7 +11,7 @@
 //! rebalance can lose the assignment (librdkafka issue 4059).
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::client::ClientContext;
@@ -19,19 +19,22 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{
     BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
 };
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
-use tokio::sync::watch;
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Troubles;
 use super::detached::{self, Detached};
 use super::partitions::{Partitions, StoreOffset};
 use super::{KafkaBus, config};
-use crate::Timestamp;
-use crate::bus::consume::{Consumer, ConsumerSettings, Handler, Running};
+use crate::bus::consume::{
+    Arrival, Arrived, Committed, Consumer, ConsumerSettings, Handler, Running,
+};
 use crate::bus::{Bus, BusError, Incoming, Position};
 use crate::headers::Headers;
+use crate::{Moment, Timestamp};
 
 /// How often a consumer whose topics are missing, or whose Kafka is down, looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -54,6 +57,7 @@ pub(in crate::bus) fn consume(
     let context = GroupContext {
         partitions: partitions.clone(),
         assigned,
+        commits: settings.commits.clone(),
         troubles: Troubles::default(),
     };
     let client: Client = bus
@@ -127,6 +131,7 @@ impl Member {
                 }
             })
         };
+        let mut waiting_since = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -137,7 +142,13 @@ impl Member {
                 received = self.client.recv() => match received {
                     Ok(message) => {
                         let (topic, partition) = (message.topic().to_owned(), message.partition());
-                        if self.partitions.give(incoming(&message), &store) {
+                        let arrival = Arrival {
+                            at: Moment::now(),
+                            waited: Some(waiting_since.elapsed()),
+                        };
+                        let record = Arc::new(incoming(&message));
+                        waiting_since = Instant::now();
+                        if self.partitions.give(Arrived { record, arrival }, &store) {
                             pause(&self.client, &topic, partition);
                         }
                     }
@@ -166,8 +177,8 @@ impl Member {
     }
 }
 
-fn list(topic: &str, partition: i32) -> rdkafka::TopicPartitionList {
-    let mut list = rdkafka::TopicPartitionList::with_capacity(1);
+fn list(topic: &str, partition: i32) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition(topic, partition);
     list
 }
@@ -216,6 +227,7 @@ pub(super) fn incoming(message: &BorrowedMessage<'_>) -> Incoming {
 struct GroupContext {
     partitions: Partitions,
     assigned: watch::Sender<bool>,
+    commits: Option<mpsc::Sender<Committed>>,
     troubles: Troubles,
 }
 
@@ -239,6 +251,24 @@ impl ConsumerContext for GroupContext {
             }
             Rebalance::Error(error) => tracing::warn!(%error, "rebalance"),
             Rebalance::Assign(_) => {}
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        let (Some(commits), Ok(())) = (&self.commits, result) else {
+            return;
+        };
+        let at = Moment::now();
+        for element in offsets.elements() {
+            if let (Offset::Offset(next), Ok(())) = (element.offset(), element.error()) {
+                // Whoever is behind learns of it by the next one.
+                let _ = commits.try_send(Committed {
+                    topic: element.topic().to_owned(),
+                    partition: element.partition(),
+                    next,
+                    at,
+                });
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! Kafka that is down at the start only makes the service unready.
 
 mod admin;
+mod cluster;
 mod config;
 mod consumer;
 mod context;

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::consume::{Handler, settle};
-use crate::bus::{Bus, Incoming, Position};
+use crate::bus::consume::{Arrived, Handler, settle};
+use crate::bus::{Bus, Position};
 
 /// A queue of this length pauses its partition; what was already on its way is still taken.
 const QUEUE_LONG: usize = 64;
@@ -59,7 +59,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    records: VecDeque<Incoming>,
+    records: VecDeque<Arrived>,
     paused: bool,
 }
 
@@ -78,8 +78,9 @@ impl Partitions {
     }
 
     /// Queues a record; true when its partition must now be paused.
-    pub(super) fn give(&self, record: Incoming, store: &StoreOffset) -> bool {
-        let key = (record.position.topic.clone(), record.position.partition);
+    pub(super) fn give(&self, arrived: Arrived, store: &StoreOffset) -> bool {
+        let position = &arrived.record.position;
+        let key = (position.topic.clone(), position.partition);
         let mut state = self.lock();
         if !state.workers.contains_key(&key) {
             let worker = self.hire(&key, state.retiring.remove(&key), store);
@@ -87,7 +88,7 @@ impl Partitions {
         }
         let queue = Arc::clone(&state.workers[&key].queue);
         drop(state);
-        queue.push(record)
+        queue.push(arrived)
     }
 
     /// Stops the partition's task; the record in its hand is finished, those queued are not
@@ -174,9 +175,9 @@ struct Work {
 impl Work {
     async fn run(&self) {
         let Shared { bus, handler, .. } = &*self.partitions.shared;
-        while let Some(record) = self.next().await {
-            let position = record.position.clone();
-            if !settle(bus, handler, Arc::new(record), &self.stop).await {
+        while let Some(arrived) = self.next().await {
+            let position = arrived.record.position.clone();
+            if !settle(bus, handler, arrived, &self.stop).await {
                 return;
             }
             (self.store)(&position);
@@ -184,7 +185,7 @@ impl Work {
     }
 
     /// The next record; `None` when stopped.
-    async fn next(&self) -> Option<Incoming> {
+    async fn next(&self) -> Option<Arrived> {
         loop {
             if self.stop.is_cancelled() {
                 return None;
@@ -207,9 +208,9 @@ impl Work {
 
 impl Queue {
     /// Adds a record; true when the partition must now be paused.
-    fn push(&self, record: Incoming) -> bool {
+    fn push(&self, arrived: Arrived) -> bool {
         let mut waiting = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.records.push_back(record);
+        waiting.records.push_back(arrived);
         let pause = !waiting.paused && waiting.records.len() >= QUEUE_LONG;
         waiting.paused |= pause;
         drop(waiting);
@@ -218,7 +219,7 @@ impl Queue {
     }
 
     /// The oldest record, and whether the partition may now be resumed.
-    fn pop(&self) -> (Option<Incoming>, bool) {
+    fn pop(&self) -> (Option<Arrived>, bool) {
         let mut waiting = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let record = waiting.records.pop_front();
         let resume = waiting.paused && waiting.records.len() <= QUEUE_SHORT;

@@ -94,7 +94,12 @@ impl PartitionLog {
 
     /// Where the group goes on.
     pub(super) fn position(&self, group: &str) -> i64 {
-        self.lock().groups.get(group).map_or(0, |group| group.next)
+        self.committed(group).unwrap_or(0)
+    }
+
+    /// Where the group goes on; `None` when nobody reads in its name.
+    pub(super) fn committed(&self, group: &str) -> Option<i64> {
+        self.lock().groups.get(group).map(|group| group.next)
     }
 
     /// Everything before `next` has been handled by the group.

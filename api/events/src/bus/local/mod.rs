@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Position, PublishError, Record};
+use super::{Cluster, ClusterKind, GroupOffset, PartitionFacts, Position, PublishError, Record};
 use crate::{murmur2, topics};
 use log::PartitionLog;
 
@@ -71,6 +71,31 @@ impl LocalBus {
                 "partition {index} does not exist"
             ))),
         }
+    }
+
+    pub(super) fn describe(&self, topic: &str) -> Cluster {
+        let partitions = self.topic_or_create(topic).partitions.len();
+        let facts = |partition| PartitionFacts {
+            partition,
+            replicas: 1,
+            in_sync: 1,
+        };
+        Cluster {
+            kind: ClusterKind::InProcess,
+            address: None,
+            brokers: 0,
+            partitions: (0..).take(partitions).map(facts).collect(),
+        }
+    }
+
+    pub(super) fn group_offsets(&self, group: &str, topic: &str) -> Vec<GroupOffset> {
+        let topic = self.topic_or_create(topic);
+        let offset = |(partition, log): (i32, &Arc<PartitionLog>)| GroupOffset {
+            partition,
+            committed: log.committed(group),
+            end: log.end(),
+        };
+        (0..).zip(&topic.partitions).map(offset).collect()
     }
 
     fn partition_for(&self, record: &Record, topic: &Topic) -> i32 {

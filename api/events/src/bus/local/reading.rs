@@ -1,14 +1,19 @@
 //! Reading the local bus: in a group, or a whole topic for replies.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::LocalBus;
 use super::log::PartitionLog;
-use crate::bus::Bus;
-use crate::bus::consume::{Consumer, ConsumerSettings, Handler, Running, settle};
+use crate::bus::{Bus, Position};
+use crate::Moment;
+use crate::bus::consume::{
+    Arrival, Arrived, Committed, Consumer, ConsumerSettings, Handler, Running, settle,
+};
 use crate::bus::request::ReplyReader;
 
 /// Runs one task per partition. Of a group's members the first to claim a partition reads it;
@@ -36,6 +41,7 @@ pub(in crate::bus) fn consume(
                 group: settings.group.clone(),
                 log: Arc::clone(log),
                 handler: Arc::clone(handler),
+                commits: settings.commits.clone(),
                 stop: stop.clone(),
             };
             tasks.spawn(async move {
@@ -64,6 +70,7 @@ struct Member {
     group: String,
     log: Arc<PartitionLog>,
     handler: Handler,
+    commits: Option<mpsc::Sender<Committed>>,
     stop: CancellationToken,
 }
 
@@ -71,16 +78,36 @@ impl Member {
     async fn run(&self) {
         loop {
             let next = self.log.position(&self.group);
+            let waiting_since = Instant::now();
             let record = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return,
                 record = self.log.read(next) => record,
             };
-            let after = record.position.offset + 1;
-            if !settle(&self.bus, &self.handler, record, &self.stop).await {
+            let arrival = Arrival {
+                at: Moment::now(),
+                waited: Some(waiting_since.elapsed()),
+            };
+            let position = record.position.clone();
+            let arrived = Arrived { record, arrival };
+            if !settle(&self.bus, &self.handler, arrived, &self.stop).await {
                 return;
             }
-            self.log.commit(&self.group, after);
+            self.commit(position);
+        }
+    }
+
+    fn commit(&self, handled: Position) {
+        let next = handled.offset + 1;
+        self.log.commit(&self.group, next);
+        if let Some(commits) = &self.commits {
+            // Whoever is behind learns of it by the next one.
+            let _ = commits.try_send(Committed {
+                topic: handled.topic,
+                partition: handled.partition,
+                next,
+                at: Moment::now(),
+            });
         }
     }
 }
