@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use social_events::Secret;
+use social_events::{ProcessId, Secret};
 
 use crate::console::Console;
 use crate::endpoint::EndpointPolicy;
@@ -39,6 +39,8 @@ pub struct Config {
     pub transport: Option<Arc<dyn Transport>>,
     /// How long an orderly stop may take.
     pub shutdown_deadline: Duration,
+    /// The name of this process, by whose clock its moments are.
+    pub process: ProcessId,
 }
 
 impl Default for Config {
@@ -57,6 +59,7 @@ impl Default for Config {
             console: Console::stdout(),
             transport: None,
             shutdown_deadline: Duration::from_secs(10),
+            process: ProcessId::random(),
         }
     }
 }

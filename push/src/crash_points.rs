@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use social_events::bus::{Delivery, Handled, Incoming, Record};
+use social_events::bus::{Arrival, Committed, Delivery, Handled, Incoming};
 use social_events::{
-    CommentCreated, CommentId, EmailAddress, Envelope, EventId, PostId, PushOutcome, Subscription,
-    SubscriptionId, Timestamp, UserDto, UserId, Writer,
+    CommentCreated, CommentId, EmailAddress, Envelope, EventId, Moment, PostId, ProcessId,
+    PushOutcome, Subscription, SubscriptionId, Timestamp, UserDto, UserId, Writer,
 };
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -24,8 +24,8 @@ use crate::metrics::Metrics;
 use crate::pusher::{Pusher, UNFINISHED_EVENTS_MAX};
 use crate::sending::{RetryPolicy, Sender};
 use crate::store::{
-    Claimed, NewPush, NewSubscription, PushId, Settlement, SqliteStore, Store, StoreError,
-    Subscribed, Tried,
+    Claimed, NewPush, NewSubscription, Outgoing, PushId, Settlement, SqliteStore, Store,
+    StoreError, Subscribed, Tried,
 };
 use crate::transport::Recording;
 use crate::vapid::{VapidKeys, VapidSigner};
@@ -151,12 +151,24 @@ impl Store for Dying {
         self.inner.release_claims(now).await
     }
 
-    async fn outbox(&self, limit: u32) -> Result<Vec<(i64, Record)>, StoreError> {
-        self.inner.outbox(limit).await
+    async fn outbox(
+        &self,
+        limit: u32,
+        stale_before: Timestamp,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        self.inner.outbox(limit, stale_before).await
     }
 
-    async fn published(&self, last: i64) -> Result<(), StoreError> {
-        self.inner.published(last).await
+    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError> {
+        self.inner.published(seqs).await
+    }
+
+    async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError> {
+        self.inner.committed(commits).await
+    }
+
+    async fn known(&self, events: &[EventId]) -> Result<Vec<EventId>, StoreError> {
+        self.inner.known(events).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -200,6 +212,7 @@ impl World {
         let signer = VapidSigner::new(VapidKeys::generate().unwrap(), "mailto:ops@example.org");
         let pusher = Arc::new(Pusher {
             store: store.clone(),
+            process: ProcessId::random(),
             sender: Sender::new(Arc::new(signer), transport.clone()),
             endpoints,
             retry: RetryPolicy::default(),
@@ -223,6 +236,10 @@ impl World {
     async fn deliver(&self) -> bool {
         let delivery = Delivery {
             record: Arc::clone(&self.record),
+            arrival: Arrival {
+                at: Moment::now(),
+                waited: None,
+            },
             attempt: 1,
         };
         events::handle(Arc::clone(&self.pusher), TTL, delivery).await == Handled::Done
@@ -240,8 +257,9 @@ impl World {
 
     /// The last outcome in the outbox: later ones replace earlier ones.
     async fn outcome(&self) -> PushOutcome {
-        let (_, record) = self.store.outbox(1000).await.unwrap().pop().unwrap();
-        let incoming = Incoming::at(record, 0, 0, Timestamp::now());
+        let far = Timestamp::from_millis(i64::MAX);
+        let last = self.store.outbox(1000, far).await.unwrap().pop().unwrap();
+        let incoming = Incoming::at(last.record, 0, 0, Timestamp::now());
         Envelope::parse(&incoming).unwrap().event
     }
 }

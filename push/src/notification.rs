@@ -1,7 +1,7 @@
 //! What the service worker gets: a small JSON, and how it shrinks when a push service says 413.
 
 use serde::{Deserialize, Serialize};
-use social_events::{EventId, PostId, UserId};
+use social_events::{EventId, PostId, TraceParent, UserId};
 
 use crate::text;
 
@@ -28,6 +28,12 @@ pub struct Notification {
     pub target: String,
     /// The event that caused it; the receipt names it.
     pub event_id: EventId,
+    /// The W3C `traceparent` of the request that caused it; the receipt repeats it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Whom it is for: a browser may have changed hands since it subscribed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
 }
 
 impl Notification {
@@ -40,6 +46,8 @@ impl Notification {
             tag: tag(event_id),
             target: format!("/posts/{post}"),
             event_id,
+            traceparent: None,
+            user_id: None,
         }
     }
 
@@ -52,6 +60,27 @@ impl Notification {
             tag: tag(event_id),
             target: format!("/friends/{user}"),
             event_id,
+            traceparent: None,
+            user_id: None,
+        }
+    }
+
+    /// As a part of the trace of the request that caused it.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceParent>) -> Self {
+        let traceparent = trace.map(|trace| trace.to_string());
+        Self {
+            traceparent,
+            ..self
+        }
+    }
+
+    /// For one of those who get it.
+    #[must_use]
+    pub fn for_user(self, user: UserId) -> Self {
+        Self {
+            user_id: Some(user),
+            ..self
         }
     }
 
@@ -88,9 +117,14 @@ mod tests {
         let id: EventId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
         let expected = serde_json::json!({
             "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.", "tag": "00000000000040008000000000000001",
-            "target": "/posts/7", "eventId": "00000000-0000-4000-8000-000000000001"
+            "target": "/posts/7", "eventId": "00000000-0000-4000-8000-000000000001",
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "userId": 3
         });
-        let json = Notification::comment(id, PostId(7), "민지").to_json();
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse();
+        let json = Notification::comment(id, PostId(7), "민지")
+            .traced(trace.ok())
+            .for_user(UserId(3))
+            .to_json();
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&json).unwrap(),
             expected
@@ -106,6 +140,7 @@ mod tests {
                 Notification::comment(id, PostId(seq), &name),
                 Notification::join(id, UserId(seq), &name),
             ] {
+                let full = full.traced(Some(TraceParent::random())).for_user(UserId(seq));
                 prop_assert!(full.to_json().len() <= PAYLOAD_BYTES_MAX);
                 prop_assert!(full.smaller().to_json().len() < full.to_json().len());
                 prop_assert!(full.tag.len() <= 32);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use social_events::{EventId, Subscription, Timestamp};
+use social_events::{EventId, Moment, ProcessId, Subscription, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -41,6 +41,8 @@ const LEASE: Duration = Duration::from_mins(2);
 /// Sends pushes that the store knows.
 pub(crate) struct Pusher {
     pub(crate) store: Arc<dyn Store>,
+    /// Whose clock its moments are by.
+    pub(crate) process: ProcessId,
     pub(crate) sender: Sender,
     pub(crate) endpoints: EndpointPolicy,
     pub(crate) retry: RetryPolicy,
@@ -104,21 +106,23 @@ impl Pusher {
 
     /// Tries one push, unless it is settled, not due, or in other hands.
     pub(crate) async fn push(&self, push: PushId) -> Result<(), StoreError> {
-        let claimed_at = Timestamp::now();
-        let claimed = self
-            .store
-            .claim(push, claimed_at, later(claimed_at, LEASE))
-            .await?;
+        let claimed_at = Moment::now();
+        let now = Timestamp::from(claimed_at);
+        let claimed = self.store.claim(push, now, later(now, LEASE)).await?;
         let Some(claimed) = claimed else {
             return Ok(());
         };
-        let sent_at = Timestamp::now();
+        let sent_at = Moment::now();
         let (status, settlement) = self.try_claimed(push, &claimed).await;
         let tried = Tried {
             claimed_at,
             sent_at,
-            answered_at: Timestamp::now(),
+            answered_at: Moment::now(),
             status,
+            endpoint: claimed
+                .subscription
+                .as_ref()
+                .map(|subscription| subscription.notification_end_point.clone()),
         };
         self.store.settle(push, &tried, &settlement).await?;
         self.report(push, &claimed, status, &settlement);
@@ -148,10 +152,8 @@ impl Pusher {
         }
         // Less than a second left is still worth a try: TTL 0 means "now or never".
         let ttl = Duration::from_millis(ttl_ms.unsigned_abs());
-        let attempt = self
-            .sender
-            .send(&recipient, &claimed.notification, ttl)
-            .await;
+        let notification = claimed.notification.clone().for_user(subscription.user_id);
+        let attempt = self.sender.send(&recipient, &notification, ttl).await;
         if attempt.verdict == Verdict::Refused {
             tracing::error!(
                 event = %push.event_id, subscription = %push.subscription_id,

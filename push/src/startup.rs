@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use social_events::bus::{BusError, Consumer, ConsumerSettings};
+use social_events::bus::{BusError, Committed, Consumer, ConsumerSettings};
 use social_events::{Bus, topics};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -108,6 +108,7 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::default());
     let pusher = Arc::new(Pusher {
         store: Arc::clone(&store),
+        process: config.process,
         sender: Sender::new(Arc::clone(&signer), transport(&config)?),
         endpoints: config.endpoints.clone(),
         retry: config.retry,
@@ -126,11 +127,12 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
         public_key: public_key.clone(),
         metrics: Arc::clone(&metrics),
     });
-    let consumers = Arc::new(consume(&bus, &pusher, &desk, config.ttl)?);
+    let (told, commits) = mpsc::channel(relay::COMMITS_MAX);
+    let consumers = Arc::new(consume(&bus, &pusher, &desk, config.ttl, told)?);
 
     tasks.spawn(retries::run(Arc::clone(&pusher), stop.clone()));
     tasks.spawn(retries::housekeeping(Arc::clone(&pusher), stop.clone()));
-    tasks.spawn(publish(pusher, bus.clone(), stop.clone()));
+    tasks.spawn(publish(pusher, bus.clone(), commits, stop.clone()));
     let web = web::Web {
         store,
         bus: bus.clone(),
@@ -193,9 +195,11 @@ fn consume(
     pusher: &Arc<Pusher>,
     desk: &Arc<requests::Desk>,
     ttl: Duration,
+    commits: mpsc::Sender<Committed>,
 ) -> Result<Consumers, BusError> {
     let pusher = Arc::clone(pusher);
-    let settings = ConsumerSettings::new(consumers::EVENTS_GROUP, events::TOPICS);
+    let settings =
+        ConsumerSettings::new(consumers::EVENTS_GROUP, events::TOPICS).telling_commits(commits);
     let events = bus.consume(settings, move |delivery| {
         events::handle(Arc::clone(&pusher), ttl, delivery)
     })?;
@@ -210,9 +214,14 @@ fn consume(
 
 /// Nothing is published before its topic is there: a cluster that creates topics by itself would
 /// make it with another number of partitions.
-async fn publish(pusher: Arc<Pusher>, bus: Bus, stop: CancellationToken) {
+async fn publish(
+    pusher: Arc<Pusher>,
+    bus: Bus,
+    commits: mpsc::Receiver<Committed>,
+    stop: CancellationToken,
+) {
     ensure_topics(&bus, &stop).await;
-    relay::run(pusher, bus, stop).await;
+    relay::run(pusher, bus, commits, stop).await;
 }
 
 /// Makes sure, as soon as the bus answers, that the topics this service publishes to exist.

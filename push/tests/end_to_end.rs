@@ -21,7 +21,8 @@ async fn a_comment_reaches_the_authors_browser_word_for_word() {
     let event = world.comment(AUTHOR, COMMENTER, "민지").await;
     let expected = serde_json::json!({
         "title": "민지가 댓글을 달았어요.", "body": "한번 확인해 보세요.",
-        "tag": event.to_string().replace('-', ""), "target": "/posts/7", "eventId": event
+        "tag": event.to_string().replace('-', ""), "target": "/posts/7", "eventId": event,
+        "userId": AUTHOR
     });
     assert_eq!(next(&mut browser).await, expected);
     let endpoint = &browser.identity().subscriptions()[0].endpoint;
@@ -40,6 +41,13 @@ async fn a_comment_reaches_the_authors_browser_word_for_word() {
         .collect();
     assert_eq!(steps, ["received", "claimed", "sent", "accepted"]);
     assert!(outcome.steps.is_sorted_by_key(|step| step.at));
+    let journey = outcome.journey.unwrap();
+    let (reading, push) = (journey.reading, &journey.pushes[0]);
+    let committed = journey.committed.unwrap();
+    assert_eq!(reading.group, "social-server-push");
+    assert!(reading.fetched_at <= reading.consumed_at && reading.consumed_at <= push.sent_at);
+    assert!(push.sent_at <= push.answered_at && push.answered_at <= committed.at);
+    assert_eq!(committed.next, 1);
     hears_nothing(&mut browser).await;
 }
 
@@ -76,7 +84,7 @@ async fn somebody_who_joins_is_announced_to_everybody_else() {
     let event = world.join(UserId(2), "민지").await;
     let expected = serde_json::json!({
         "title": "민지 Joined!", "body": "Please send welcome message", "tag": event.to_string().replace('-', ""),
-        "target": "/friends/2", "eventId": event
+        "target": "/friends/2", "eventId": event, "userId": 1
     });
     assert_eq!(next(&mut first).await, expected);
     assert_eq!(world.outcome().await.accepted, 1);

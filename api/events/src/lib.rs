@@ -32,7 +32,9 @@ mod trace_parent;
 pub use bus::Bus;
 pub use event::{
     CommentCreated, EmailAddress, Envelope, Event, EventError, Message, Notice, OffsetCommit,
-    PushJourney, PushOutcome, PushStep, PushVerdict, Reading, Refusal, RefusalReason, SentPush, Subscription, SubscriptionReply, SubscriptionRequest, UserDto, UserJoined, UserUpdated, Writer,
+    PUSHES_TOLD_MAX, PushJourney, PushOutcome, PushStep, PushVerdict, Reading, Refusal,
+    RefusalReason, SentPush, Subscription, SubscriptionReply, SubscriptionRequest, UserDto,
+    UserJoined, UserUpdated, Writer,
 };
 pub use event_bus::EventBus;
 pub use ids::{CommentId, EventId, PostId, SubscriptionId, UserId};

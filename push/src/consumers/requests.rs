@@ -22,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How often a reply is published before it is given up.
 const REPLY_TRIES_MAX: u32 = 3;
 
+/// How many events one request may ask about; of more, the first.
+const EVENTS_ASKED_MAX: usize = 1000;
+
 /// Answers requests.
 pub(crate) struct Desk {
     pub(crate) bus: Bus,
@@ -111,6 +114,11 @@ impl Desk {
             SubscriptionRequest::PublicKey { .. } => Ok(SubscriptionReply::PublicKey {
                 public_key: self.public_key.clone(),
             }),
+            SubscriptionRequest::Known { event_ids, .. } => {
+                let asked = &event_ids[..event_ids.len().min(EVENTS_ASKED_MAX)];
+                let event_ids = self.store.known(asked).await?;
+                Ok(SubscriptionReply::Known { event_ids })
+            }
         }
     }
 

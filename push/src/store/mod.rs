@@ -13,8 +13,11 @@ mod record;
 mod sqlite;
 
 use async_trait::async_trait;
-use social_events::bus::{Incoming, Record};
-use social_events::{CommentId, EventId, Subscription, SubscriptionId, Timestamp, UserId};
+use social_events::bus::{Committed, Incoming, Record};
+use social_events::{
+    CommentId, EventId, Moment, OffsetCommit, Reading, Secret, Subscription, SubscriptionId,
+    Timestamp, UserId,
+};
 
 pub use self::sqlite::SqliteStore;
 
@@ -59,6 +62,8 @@ pub struct NewPush {
     pub notification: Notification,
     /// The record as it came, for the dead-letter topic.
     pub record: Incoming,
+    /// How it came.
+    pub reading: Reading,
     /// When it came.
     pub received_at: Timestamp,
     /// From when on nobody wants it any more.
@@ -101,16 +106,18 @@ pub struct Claimed {
 }
 
 /// One try of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {
     /// When it was claimed.
-    pub claimed_at: Timestamp,
+    pub claimed_at: Moment,
     /// When the request left.
-    pub sent_at: Timestamp,
+    pub sent_at: Moment,
     /// When the answer came, or its absence was certain.
-    pub answered_at: Timestamp,
+    pub answered_at: Moment,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
+    /// Where it was sent; `None` when the subscription was gone.
+    pub endpoint: Option<Secret>,
 }
 
 /// What becomes of a claimed push.
@@ -132,6 +139,17 @@ pub enum Settlement {
         /// Whether the whole endpoint is left alone until then.
         endpoint_too: bool,
     },
+}
+
+/// A record in the outbox that may be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Names it.
+    pub seq: i64,
+    /// What to publish.
+    pub record: Record,
+    /// The commit it waited for; `None` when it waited for none, or in vain.
+    pub committed: Option<OffsetCommit>,
 }
 
 /// The database does not do what it should.
@@ -216,11 +234,22 @@ pub trait Store: Send + Sync {
     /// Makes every claim of an earlier run due at `now`. For the start, before anything is claimed.
     async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Up to `limit` records to publish, in their order, with the number that names each.
-    async fn outbox(&self, limit: u32) -> Result<Vec<(i64, Record)>, StoreError>;
+    /// Up to `limit` records that may be published, in their order. An outcome may once its
+    /// event's offset is committed, or if it was made before `stale_before`.
+    async fn outbox(
+        &self,
+        limit: u32,
+        stale_before: Timestamp,
+    ) -> Result<Vec<Outgoing>, StoreError>;
 
-    /// Forgets the records up to `last`: Kafka has them.
-    async fn published(&self, last: i64) -> Result<(), StoreError>;
+    /// Forgets the records of these numbers: Kafka has them.
+    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError>;
+
+    /// Notes how far partitions are committed.
+    async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError>;
+
+    /// Those of `events` that have arrived and are kept.
+    async fn known(&self, events: &[EventId]) -> Result<Vec<EventId>, StoreError>;
 
     /// Forgets events that were settled before `before`, with everything about them.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;

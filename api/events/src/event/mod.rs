@@ -12,8 +12,8 @@ mod user;
 pub use comment_created::CommentCreated;
 pub use envelope::{Envelope, EventError};
 pub use push_outcome::{
-    Notice, OffsetCommit, PUSHES_TOLD_MAX, PushJourney, PushOutcome, PushStep, PushVerdict, Reading,
-    SentPush,
+    Notice, OffsetCommit, PUSHES_TOLD_MAX, PushJourney, PushOutcome, PushStep, PushVerdict,
+    Reading, SentPush,
 };
 pub use subscription::{
     Refusal, RefusalReason, Subscription, SubscriptionReply, SubscriptionRequest,

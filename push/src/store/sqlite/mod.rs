@@ -14,12 +14,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use social_events::bus::Record;
+use social_events::bus::Committed;
 use social_events::{EventId, Subscription, SubscriptionId, Timestamp, UserId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::{Claimed, NewPush, NewSubscription, PushId, Settlement, Store, StoreError};
+use super::{Claimed, NewPush, NewSubscription, Outgoing, PushId, Settlement, Store, StoreError};
 use super::{Subscribed, Tried};
 
 const READERS_MAX: u32 = 4;
@@ -181,12 +181,26 @@ impl Store for SqliteStore {
         pushes::release_claims(&self.writer, now).await
     }
 
-    async fn outbox(&self, limit: u32) -> Result<Vec<(i64, Record)>, StoreError> {
-        outbox::first(&self.reader, limit).await
+    async fn outbox(
+        &self,
+        limit: u32,
+        stale_before: Timestamp,
+    ) -> Result<Vec<Outgoing>, StoreError> {
+        outbox::first(&self.reader, limit, stale_before).await
     }
 
-    async fn published(&self, last: i64) -> Result<(), StoreError> {
-        outbox::remove(&self.writer, last).await
+    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError> {
+        outbox::remove(&self.writer, seqs).await
+    }
+
+    async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError> {
+        let mut transaction = self.write().await?;
+        outbox::committed(&mut transaction, commits).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn known(&self, events: &[EventId]) -> Result<Vec<EventId>, StoreError> {
+        pushes::known(&self.reader, events).await
     }
 
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -1,6 +1,6 @@
 //! The tables `events`, `processed` and `deliveries`: pushes, from the event to their end.
 
-use social_events::{EventId, SubscriptionId, Timestamp};
+use social_events::{EventId, Secret, SubscriptionId, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{outbox, outcome, subscriptions};
@@ -25,8 +25,8 @@ async fn insert_event(
 ) -> Result<bool, StoreError> {
     let inserted = sqlx::query(
         "INSERT INTO events (event_id, notified, comment_id, console_name, notification, record,
-                             received_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                             reading, received_at, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(push.event_id.to_string())
     .bind(push.notified.0)
@@ -34,6 +34,7 @@ async fn insert_event(
     .bind(push.console_name.as_deref())
     .bind(push.notification.to_json())
     .bind(record::write_incoming(&push.record))
+    .bind(serde_json::to_string(&push.reading).expect("a reading has only string keys"))
     .bind(push.received_at.millis())
     .bind(push.expires_at.millis())
     .execute(connection)
@@ -167,10 +168,11 @@ pub(super) async fn settle(
     tried: &Tried,
     settlement: &Settlement,
 ) -> Result<(), StoreError> {
+    let answered_at = Timestamp::from(tried.answered_at);
     let (state, next_at) = match settlement {
-        Settlement::Accepted => ("accepted", tried.answered_at),
-        Settlement::Gone => ("gone", tried.answered_at),
-        Settlement::Dead { .. } => ("dead", tried.answered_at),
+        Settlement::Accepted => ("accepted", answered_at),
+        Settlement::Gone => ("gone", answered_at),
+        Settlement::Dead { .. } => ("dead", answered_at),
         Settlement::Later { at, .. } => ("waiting", *at),
     };
     let tries: Option<u32> = sqlx::query_scalar(
@@ -201,7 +203,7 @@ pub(super) async fn settle(
             return leave_alone(connection, push.subscription_id, *at).await;
         }
     }
-    outcome::tell_if_settled(connection, push.event_id, tried.answered_at).await
+    outcome::tell_if_settled(connection, push.event_id, answered_at).await
 }
 
 async fn insert_delivery(
@@ -212,16 +214,18 @@ async fn insert_delivery(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO deliveries
-             (event_id, subscription_id, claimed_at, sent_at, answered_at, status, result)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+             (event_id, subscription_id, claimed_at, sent_at, answered_at, status, result,
+              endpoint)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(push.event_id.to_string())
     .bind(push.subscription_id.0)
-    .bind(tried.claimed_at.millis())
-    .bind(tried.sent_at.millis())
-    .bind(tried.answered_at.millis())
+    .bind(tried.claimed_at.micros())
+    .bind(tried.sent_at.micros())
+    .bind(tried.answered_at.micros())
     .bind(tried.status)
     .bind(result)
+    .bind(tried.endpoint.as_ref().map(Secret::expose))
     .execute(connection)
     .await?;
     Ok(())
@@ -276,6 +280,20 @@ async fn leave_alone(
     Ok(())
 }
 
+pub(super) async fn known(
+    reader: &SqlitePool,
+    events: &[EventId],
+) -> Result<Vec<EventId>, StoreError> {
+    let asked = serde_json::to_string(events).expect("event ids are strings");
+    let found: Vec<String> = sqlx::query_scalar(
+        "SELECT event_id FROM events WHERE event_id IN (SELECT value FROM json_each($1))",
+    )
+    .bind(asked)
+    .fetch_all(reader)
+    .await?;
+    found.iter().map(|id| event_id(id)).collect()
+}
+
 pub(super) async fn release_claims(writer: &SqlitePool, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query("UPDATE processed SET state = 'waiting', next_at = ? WHERE state = 'claimed'")
         .bind(now.millis())
@@ -305,11 +323,13 @@ pub(super) async fn prune(
 }
 
 fn push_id((event, subscription): (String, i64)) -> Result<PushId, StoreError> {
-    let event_id = event
-        .parse()
-        .map_err(|_| StoreError::Damaged("an event id is no UUID".to_owned()))?;
     Ok(PushId {
-        event_id,
+        event_id: event_id(&event)?,
         subscription_id: SubscriptionId(subscription),
     })
+}
+
+fn event_id(text: &str) -> Result<EventId, StoreError> {
+    text.parse()
+        .map_err(|_| StoreError::Damaged("an event id is no UUID".to_owned()))
 }

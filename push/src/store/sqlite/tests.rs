@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use social_events::bus::{Incoming, Record};
+use social_events::bus::{Committed, Incoming, Record};
 use social_events::headers::Headers;
-use social_events::{CommentId, EventId, PostId, SubscriptionId, Timestamp, UserId, topics};
+use social_events::{
+    CommentId, Envelope, EventId, PostId, ProcessId, PushOutcome, Reading, Secret, SubscriptionId,
+    Timestamp, UserId, topics,
+};
 
 use super::SqliteStore;
 use crate::endpoint::{EndpointPolicy, HostRule};
@@ -17,6 +20,8 @@ use crate::store::{
 
 const USER: UserId = UserId(1);
 const T0: Timestamp = Timestamp::from_millis(1_000_000);
+/// When everything has waited long enough.
+const FAR: Timestamp = Timestamp::from_millis(i64::MAX);
 const LEASE: Duration = Duration::from_secs(60);
 
 fn at(seconds: u64) -> Timestamp {
@@ -53,18 +58,28 @@ fn event() -> NewPush {
         console_name: Some("민지".to_owned()),
         notification: Notification::comment(event_id, PostId(7), "민지"),
         record: Incoming::at(record, 2, 11, T0),
+        reading: Reading {
+            process: ProcessId::random(),
+            group: "social-server-push".to_owned(),
+            member: None,
+            generation: None,
+            fetched_at: T0.into(),
+            waited_us: Some(5),
+            consumed_at: T0.into(),
+        },
         received_at: T0,
         expires_at: at(3600),
     }
 }
 
 fn tried(seconds: u64) -> Tried {
-    let now = at(seconds);
+    let now = at(seconds).into();
     Tried {
         claimed_at: now,
         sent_at: now,
         answered_at: now,
         status: Some(201),
+        endpoint: Some(Secret::new("https://push.example/phone-whole")),
     }
 }
 
@@ -112,8 +127,8 @@ impl Story {
     }
 
     async fn outbox(&self) -> Vec<Record> {
-        let waiting = self.store.outbox(100).await.unwrap();
-        waiting.into_iter().map(|(_, record)| record).collect()
+        let waiting = self.store.outbox(100, FAR).await.unwrap();
+        waiting.into_iter().map(|waiting| waiting.record).collect()
     }
 }
 
@@ -286,7 +301,7 @@ async fn an_event_for_nobody_is_settled_at_once() {
         })
         .await
         .unwrap();
-    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+    assert_eq!(store.outbox(10, FAR).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -329,10 +344,10 @@ async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
             .await
             .unwrap();
     }
-    let waiting = store.outbox(10).await.unwrap();
-    assert!(waiting.is_sorted_by_key(|(seq, _)| *seq));
-    store.published(waiting[1].0).await.unwrap();
-    assert_eq!(store.outbox(10).await.unwrap(), waiting[2..]);
+    let waiting = store.outbox(10, FAR).await.unwrap();
+    assert!(waiting.is_sorted_by_key(|outgoing| outgoing.seq));
+    store.published(&[waiting[0].seq, waiting[1].seq]).await.unwrap();
+    assert_eq!(store.outbox(10, FAR).await.unwrap(), waiting[2..]);
 }
 
 #[tokio::test]
@@ -359,4 +374,71 @@ async fn a_file_that_is_no_database_is_one_clear_sentence() {
         error.contains("push.db") && error.contains("cannot open"),
         "{error}"
     );
+}
+
+fn committed(next: i64) -> [Committed; 1] {
+    [Committed {
+        topic: topics::COMMENT_CREATED.to_owned(),
+        partition: 2,
+        next,
+        at: T0.into(),
+    }]
+}
+
+#[tokio::test]
+async fn an_outcome_waits_for_the_commit_of_its_events_offset() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    story.settle(1, Settlement::Accepted).await;
+    // The record was at offset 11.
+    assert!(story.store.outbox(9, T0).await.unwrap().is_empty());
+    story.store.committed(&committed(11)).await.unwrap();
+    assert!(story.store.outbox(9, T0).await.unwrap().is_empty());
+    story.store.committed(&committed(12)).await.unwrap();
+    let told = story.store.outbox(9, T0).await.unwrap();
+    assert_eq!(told[0].committed.unwrap().next, 12);
+    story.store.published(&[told[0].seq]).await.unwrap();
+    assert!(story.outbox().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_outcome_whose_commit_nobody_tells_goes_without_after_a_while() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    story.settle(1, Settlement::Accepted).await;
+    assert!(story.store.outbox(9, at(1)).await.unwrap().is_empty());
+    let told = story.store.outbox(9, at(2)).await.unwrap();
+    assert_eq!((told.len(), told[0].committed), (1, None));
+}
+
+#[tokio::test]
+async fn an_outcome_tells_the_whole_journey_and_hides_the_endpoint_from_logs() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    story.settle(1, Settlement::Accepted).await;
+    let record = story.outbox().await.pop().unwrap();
+    let outcome = Envelope::<PushOutcome>::parse(&Incoming::at(record, 0, 0, T0)).unwrap();
+    let journey = outcome.event.journey.unwrap();
+    assert_eq!(journey.notice.title, "민지가 댓글을 달았어요.");
+    assert_eq!(journey.reading.waited_us, Some(5));
+    let push = &journey.pushes[0];
+    assert_eq!((push.status, push.tries), (Some(201), 1));
+    assert_eq!(
+        push.endpoint_shown.as_deref(),
+        Some("https://push.example/…hole")
+    );
+    let line = push.console_line.as_ref().unwrap().expose();
+    assert_eq!(
+        line,
+        "https://push.example/phone-whole -> “민지가 코멘트를 달았습니다.”푸쉬발송"
+    );
+    assert!(!format!("{journey:?}").contains("phone-whole"));
+}
+
+#[tokio::test]
+async fn an_event_is_known_from_its_arrival_on() {
+    let story = Story::begin().await;
+    let stranger = EventId::random();
+    let known = story.store.known(&[stranger, story.push.event_id]).await;
+    assert_eq!(known.unwrap(), [story.push.event_id]);
 }

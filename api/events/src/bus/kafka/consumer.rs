@@ -39,6 +39,9 @@ use crate::{Moment, Timestamp};
 /// How often a consumer whose topics are missing, or whose Kafka is down, looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a member that leaves may ask what it has committed.
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(2);
+
 type Client = StreamConsumer<GroupContext>;
 
 /// Starts a member of the group; it joins once its topics exist.
@@ -165,6 +168,13 @@ impl Member {
         let left = detached::blocking(move || {
             // Nothing stored since the last commit is an error here, and no news.
             let committed = client.commit_consumer_state(CommitMode::Sync);
+            // Nobody polls for the callback of this last commit any more.
+            if committed.is_ok()
+                && client.context().commits.is_some()
+                && let Ok(offsets) = client.committed(LAST_COMMIT_TIMEOUT)
+            {
+                client.context().tell(&offsets);
+            }
             // Destroying the client leaves the group, so that others need not wait for a timeout.
             if let Some(client) = Arc::into_inner(client) {
                 client.close();
@@ -231,6 +241,25 @@ struct GroupContext {
     troubles: Troubles,
 }
 
+impl GroupContext {
+    /// Tells of committed offsets whoever wants to know.
+    fn tell(&self, offsets: &TopicPartitionList) {
+        let Some(commits) = &self.commits else { return };
+        let at = Moment::now();
+        for element in offsets.elements() {
+            if let (Offset::Offset(next), Ok(())) = (element.offset(), element.error()) {
+                // Whoever is behind learns of it by the next one.
+                let _ = commits.try_send(Committed {
+                    topic: element.topic().to_owned(),
+                    partition: element.partition(),
+                    next,
+                    at,
+                });
+            }
+        }
+    }
+}
+
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.troubles.log(level, facility, message);
@@ -255,20 +284,8 @@ impl ConsumerContext for GroupContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let (Some(commits), Ok(())) = (&self.commits, result) else {
-            return;
-        };
-        let at = Moment::now();
-        for element in offsets.elements() {
-            if let (Offset::Offset(next), Ok(())) = (element.offset(), element.error()) {
-                // Whoever is behind learns of it by the next one.
-                let _ = commits.try_send(Committed {
-                    topic: element.topic().to_owned(),
-                    partition: element.partition(),
-                    next,
-                    at,
-                });
-            }
+        if result.is_ok() {
+            self.tell(offsets);
         }
     }
 

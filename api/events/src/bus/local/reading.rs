@@ -9,12 +9,12 @@ use tokio_util::task::TaskTracker;
 
 use super::LocalBus;
 use super::log::PartitionLog;
-use crate::bus::{Bus, Position};
 use crate::Moment;
 use crate::bus::consume::{
     Arrival, Arrived, Committed, Consumer, ConsumerSettings, Handler, Running, settle,
 };
 use crate::bus::request::ReplyReader;
+use crate::bus::{Bus, Position};
 
 /// Runs one task per partition. Of a group's members the first to claim a partition reads it;
 /// the others stand by until it stops.
