@@ -33,7 +33,7 @@ async fn save(store: &dyn Store, delivery: &Delivery) -> Handled {
             };
         }
     };
-    match store.save_outcome(&outcome).await {
+    match store.save_outcome(&outcome, delivery.arrival.at).await {
         Ok(()) => Handled::Done,
         Err(error) => Handled::Retry {
             after: RETRY_AFTER,

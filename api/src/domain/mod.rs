@@ -5,6 +5,7 @@
 
 mod contents;
 mod email;
+mod fate;
 mod image;
 mod model;
 mod name;
@@ -14,6 +15,7 @@ mod text;
 
 pub use contents::{Contents, ContentsError};
 pub use email::{Email, EmailError};
+pub use fate::Fate;
 pub use image::{ImageError, ImageKind, ProfileImage};
 pub use model::{
     Comment, ConnectedUser, Connection, ConnectionRequest, Delivery, JoinedUser, NewComment,

@@ -106,7 +106,11 @@ fn view(delivery: Delivery, app: &App) -> DeliveryDto {
         record: delivery
             .position
             .map(|position| RecordDto { key, position }),
-        outcome: delivery.outcome,
+        // The journey has a place of its own, which shows an endpoint to its owner only.
+        outcome: delivery.outcome.map(|outcome| PushOutcome {
+            journey: None,
+            ..outcome
+        }),
     }
 }
 

@@ -12,7 +12,9 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 use social_events::bus::{Position, Record};
-use social_events::{CommentId, Envelope, PostId, PushOutcome, Timestamp, UserId, UserUpdated};
+use social_events::{
+    CommentId, Envelope, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
+};
 
 use crate::domain::{
     Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
@@ -168,8 +170,9 @@ pub trait Store: Outbox {
         comment: CommentId,
     ) -> Result<Option<Delivery>, StoreError>;
 
-    /// Keeps what the push service said; its latest word about an event counts.
-    async fn save_outcome(&self, outcome: &PushOutcome) -> Result<(), StoreError>;
+    /// Keeps what the push service said, as it was read at `read_at`; its latest word about an
+    /// event counts.
+    async fn save_outcome(&self, outcome: &PushOutcome, read_at: Moment) -> Result<(), StoreError>;
 
     /// Whether the database answers.
     async fn check(&self) -> Result<(), StoreError>;

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 use social_events::{
-    CommentCreated, CommentId, Envelope, PushOutcome, PushStep, Timestamp, UserId, topics,
+    CommentCreated, CommentId, Envelope, Moment, PushOutcome, PushStep, UserId, topics,
 };
 
 use crate::outbox::published;
@@ -154,8 +154,9 @@ async fn the_delivery_tells_every_station() {
         folded: 0,
         steps: vec![PushStep {
             name: "accepted".into(),
-            at: Timestamp::from_millis(0),
+            at: Moment::from_micros(0),
         }],
+        journey: None,
     };
     let record = Envelope::new(outcome.clone(), None).to_record_for(UserId(1));
     app.bus.publish(record).await.unwrap();
@@ -181,6 +182,7 @@ async fn an_outcome_that_cannot_be_read_is_put_aside() {
             dead_lettered: 0,
             folded: 0,
             steps: Vec::new(),
+            journey: None,
         },
         None,
     );

@@ -18,11 +18,14 @@ pub(crate) struct OutcomeRow {
     #[sqlx(try_from = "i64")]
     pub(crate) folded: u32,
     pub(crate) steps: String,
+    pub(crate) journey: Option<String>,
 }
 
 impl OutcomeRow {
     /// The outcome, of the event it was asked for by.
     pub(crate) fn outcome(self, event_id: EventId) -> Result<PushOutcome, StoreError> {
+        let unreadable = |_| StoreError::Unreadable("push outcome");
+        let journey = self.journey.as_deref().map(serde_json::from_str);
         Ok(PushOutcome {
             event_id,
             comment_id: self.comment_seq.map(CommentId),
@@ -30,8 +33,8 @@ impl OutcomeRow {
             gone: self.gone,
             dead_lettered: self.dead_lettered,
             folded: self.folded,
-            steps: serde_json::from_str(&self.steps)
-                .map_err(|_| StoreError::Unreadable("push outcome"))?,
+            steps: serde_json::from_str(&self.steps).map_err(unreadable)?,
+            journey: journey.transpose().map_err(unreadable)?,
         })
     }
 }

@@ -18,7 +18,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use social_events::bus::Position;
-use social_events::{CommentId, Envelope, PostId, PushOutcome, Timestamp, UserId, UserUpdated};
+use social_events::{
+    CommentId, Envelope, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
+};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -279,8 +281,11 @@ impl Store for SqliteStore {
         }))
     }
 
-    async fn save_outcome(&self, outcome: &PushOutcome) -> Result<(), StoreError> {
-        outcomes::save(&mut *self.writer.acquire().await?, outcome).await
+    async fn save_outcome(&self, outcome: &PushOutcome, read_at: Moment) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        outcomes::save(&mut tx, outcome, read_at).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -346,7 +346,10 @@ async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
     }
     let waiting = store.outbox(10, FAR).await.unwrap();
     assert!(waiting.is_sorted_by_key(|outgoing| outgoing.seq));
-    store.published(&[waiting[0].seq, waiting[1].seq]).await.unwrap();
+    store
+        .published(&[waiting[0].seq, waiting[1].seq])
+        .await
+        .unwrap();
     assert_eq!(store.outbox(10, FAR).await.unwrap(), waiting[2..]);
 }
 
