@@ -244,5 +244,8 @@ fn reply(request: SubscriptionRequest) -> SubscriptionReply {
         SubscriptionRequest::PublicKey { .. } => SubscriptionReply::PublicKey {
             public_key: "BPublicKey".into(),
         },
+        SubscriptionRequest::Known { .. } => SubscriptionReply::Known {
+            event_ids: Vec::new(),
+        },
     }
 }
