@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use social_events::Secret;
 use social_events::bus::kafka::KafkaOptions;
+use social_postgres::{Address, AddressError};
 
 use crate::auth::PasswordCost;
 
@@ -15,6 +17,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the database is kept; in memory, gone with the process, if `None`.
     pub data_dir: Option<PathBuf>,
+    /// The PostgreSQL database to use instead; nothing is kept in `data_dir` then.
+    pub database: Option<Address>,
     /// Whether users tester00 to tester02 are added.
     pub seed_data: bool,
     /// Pages of these origins (`https://host[:port]`) may call the API as its own pages may.
@@ -34,6 +38,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: None,
+            database: None,
             seed_data: false,
             allowed_origins: Vec::new(),
             secure_cookie: false,
@@ -43,6 +48,9 @@ impl Default for Config {
         }
     }
 }
+
+/// The schema of the service's tables in PostgreSQL.
+pub const SCHEMA: &str = "social_server_api";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -70,6 +78,17 @@ pub struct Options {
     /// Keep the database in this directory [default: in memory]
     #[arg(long = "data", env = "API_DATA", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+
+    /// Use this PostgreSQL database instead: postgres://USER:PASSWORD@HOST:PORT/NAME; several
+    /// instances may share it
+    #[arg(
+        long,
+        env = "API_DATABASE_URL",
+        hide_env_values = true,
+        value_parser = secret,
+        value_name = "URL"
+    )]
+    pub database: Option<Secret>,
 
     /// Add the users tester00, tester01 and tester02
     #[arg(long)]
@@ -120,19 +139,29 @@ pub struct Options {
 
 impl Options {
     /// The configuration these options mean; Kafka's part is apart, in [`Options::kafka`].
-    #[must_use]
-    pub fn config(&self) -> Config {
-        Config {
+    ///
+    /// # Errors
+    /// When the database is none.
+    pub fn config(&self) -> Result<Config, AddressError> {
+        let database = self.database.as_ref();
+        let database = database.map(|url| Address::parse(url.expose(), SCHEMA));
+        Ok(Config {
             listen: self.listen,
             data_dir: self.data_dir.clone(),
+            database: database.transpose()?,
             seed_data: self.seed_data,
             allowed_origins: self.allowed_origins.clone(),
             secure_cookie: self.secure_cookie,
             session_lifetime: Duration::from_secs(self.session_hours * 60 * 60),
             reply_deadline: Duration::from_millis(self.reply_timeout_ms),
             password_cost: PasswordCost::default(),
-        }
+        })
     }
+}
+
+/// Taken as it is, and judged later: a message about a wrong value would repeat it.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// An origin as a browser sends it: exactly, or it would never match.
@@ -168,9 +197,21 @@ mod tests {
             "1",
             "--seed-data",
         ];
-        let config = Options::parse_from(arguments).config();
+        let config = Options::parse_from(arguments).config().unwrap();
         assert_eq!(config.session_lifetime, Duration::from_secs(3600));
         assert!(config.seed_data);
+    }
+
+    #[test]
+    fn a_wrong_database_is_refused_without_its_password() {
+        let url = "mysql://social:hunter2@db/social";
+        let options = Options::parse_from(["api", "--database", url]);
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let error = options.config().unwrap_err().to_string();
+        assert!(
+            error.contains("postgres://") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -153,6 +153,10 @@ impl From<StoreError> for ApiError {
             StoreError::Database(sqlx::Error::PoolTimedOut) => {
                 Self::Unavailable("the database is busy".into())
             }
+            StoreError::Database(error) if social_postgres::is_away(&error) => {
+                tracing::warn!(%error, "the database is away");
+                Self::Unavailable("the database is away".into())
+            }
             other => Self::Internal(Box::new(other)),
         }
     }

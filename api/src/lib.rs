@@ -1,7 +1,7 @@
 //! The API service: users, posts, comments, subscriptions; an outbox that feeds Kafka.
 //!
 //! ```text
-//!  HTTP ─ router ─ handler ─┬─ store (SQLite): comment + outbox row, one transaction
+//!  HTTP ─ router ─ handler ─┬─ store: comment + outbox row, one transaction
 //!                           ├─ event bus ─ listener ─ relay ─ outbox ─────► v1.event.comment-created …
 //!                           └─ push service ◄─ request / reply ───────────► v1.event.subscription.*
 //!  outcomes ◄──────────────────────────────────────────────────────────── v1.event.push-outcome
@@ -18,6 +18,7 @@ pub mod domain;
 mod error;
 pub mod events;
 mod extract;
+mod gate;
 mod metrics;
 mod observe;
 pub mod outbox;

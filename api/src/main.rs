@@ -32,8 +32,13 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let stop = stop_signal().context("cannot listen for signals")?;
-    let mut running = social_server_api::start(options.config(), Bus::kafka(kafka)?).await?;
+    let config = options.config()?;
+    let mut stop = std::pin::pin!(stop_signal().context("cannot listen for signals")?);
+    // Heard from the start: it may wait for its database.
+    let mut running = tokio::select! {
+        running = social_server_api::start(config, Bus::kafka(kafka)?) => running?,
+        () = &mut stop => return Ok(()),
+    };
     stop.await;
     tracing::info!("stopping");
     running.shutdown(SHUTDOWN_DEADLINE).await;

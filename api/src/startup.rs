@@ -27,10 +27,11 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, Settings};
 use crate::auth::{PasswordHashError, PasswordHasher, RateLimits};
 use crate::config::Config;
+use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::outbox::Relay;
 use crate::push_service::PushService;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
 use crate::{events, outcomes, router, seed, server};
 
 const DATABASE_FILE: &str = "social-server-api.db";
@@ -92,7 +93,8 @@ pub struct Running {
     stop_listening: CancellationToken,
 }
 
-/// Starts the service: when this returns it answers at [`Running::address`].
+/// Starts the service: when this returns it answers at [`Running::address`]. A database that is
+/// not there yet is waited for, while `/readyz` says so.
 ///
 /// # Errors
 /// When the address, the data directory or the database cannot be used.
@@ -101,10 +103,15 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let listen = |cause| StartError::Listen { address, cause };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    let service = Service::assemble(config, bus).await?;
     let stop_listening = CancellationToken::new();
-    let server = server::serve(listener, service.router(), stop_listening.clone());
+    // However this ends before the service is there: nobody is left listening.
+    let unfinished = stop_listening.clone().drop_guard();
+    let gate = Gate::default();
+    let server = server::serve(listener, gate.router(), stop_listening.clone());
     let server = tokio::spawn(server);
+    let service = Service::assemble(config, bus).await?;
+    gate.open(service.router());
+    unfinished.disarm();
     tracing::info!(%address, "social-server-api is up");
     Ok(Running {
         address,
@@ -147,8 +154,14 @@ impl Service {
     /// # Errors
     /// When the data directory or the database cannot be used.
     pub async fn assemble(config: Config, bus: Bus) -> Result<Self, StartError> {
-        let lock = config.data_dir.as_deref().map(lock).transpose()?;
-        let store = open(config.data_dir.as_deref()).await?;
+        // A database of its own that instances share; a directory belongs to one.
+        let (store, lock): (Arc<dyn Store>, _) = match &config.database {
+            Some(address) => (Arc::new(PostgresStore::open(address).await?), None),
+            None => {
+                let lock = config.data_dir.as_deref().map(lock).transpose()?;
+                (open(config.data_dir.as_deref()).await?, lock)
+            }
+        };
         let passwords = PasswordHasher::new(config.password_cost)?;
         if config.seed_data {
             seed::add(&*store, &passwords).await?;

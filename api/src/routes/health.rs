@@ -71,6 +71,18 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
     )
 }
 
+/// Before the service is there: nothing of it is.
+pub(crate) async fn not_ready() -> impl IntoResponse {
+    let nothing = Readiness {
+        ready: false,
+        database: false,
+        bus: false,
+        replies: false,
+        outcomes: false,
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, axum::Json(nothing))
+}
+
 /// The service's numbers, in Prometheus' text format
 #[utoipa::path(get, path = "/metrics", tag = "health", security(()),
     responses((status = OK, body = String, content_type = "text/plain")))]

@@ -1,9 +1,10 @@
 //! The seam to the database: what the service asks of it, one transaction per method.
 //!
-//! [`SqliteStore`] is the implementation; a second one needs only these two traits. Every method
+//! [`SqliteStore`] and [`PostgresStore`] keep the same promises; tests run on both. Every method
 //! that acts for a user names that user, so that ownership is decided by the statement itself.
 //! An event is written to the outbox in the transaction of what it is about.
 
+mod postgres;
 mod rows;
 mod sqlite;
 
@@ -21,6 +22,7 @@ use crate::domain::{
     NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
 };
 
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 /// How many comments of a post are listed, the newest.
@@ -38,6 +40,9 @@ pub enum StoreError {
     /// The database failed; nothing was changed.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// There is no database to be had, however long one waits.
+    #[error(transparent)]
+    Connect(#[from] social_postgres::ConnectError),
     /// The schema could not be brought up to date.
     #[error("database schema: {0}")]
     Schema(#[from] sqlx::migrate::MigrateError),

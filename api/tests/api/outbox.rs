@@ -12,7 +12,7 @@ use social_server_api::outbox::{Pass, Relay};
 use social_server_api::store::{Hold, Outbox, SqliteStore, Store, StoreError, Taken};
 use tokio::sync::mpsc;
 
-use crate::support::SOON;
+use crate::support::{SOON, store};
 
 /// The first `count` records of `topic`, in order per partition.
 pub async fn published(bus: &Bus, topic: &str, count: usize) -> Vec<Arc<Incoming>> {
@@ -73,7 +73,7 @@ async fn bus() -> Bus {
 /// A store whose marks fail the first times: the process died between the ack and the mark.
 #[derive(Debug)]
 struct Forgetful {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     failures: AtomicU32,
 }
 
@@ -112,10 +112,7 @@ impl Hold for Crash {
 
 #[tokio::test]
 async fn a_crash_between_ack_and_mark_repeats_the_event_under_the_same_id() {
-    let (store, bus) = (
-        Arc::new(SqliteStore::in_memory().await.unwrap()),
-        bus().await,
-    );
+    let (store, bus) = (store().await, bus().await);
     let owner = user(&*store, "owner").await;
     let post = post(&*store, owner).await;
     let event = comment(&*store, owner, &post).await;
@@ -136,7 +133,7 @@ async fn a_crash_between_ack_and_mark_repeats_the_event_under_the_same_id() {
 
 #[tokio::test]
 async fn a_bus_that_refuses_keeps_every_event_in_order_until_it_takes_them() {
-    let store = Arc::new(SqliteStore::in_memory().await.unwrap());
+    let store = store().await;
     // No topics yet: every publish fails.
     let bus = Bus::local();
     let owner = user(&*store, "owner").await;
@@ -168,10 +165,7 @@ async fn a_bus_that_refuses_keeps_every_event_in_order_until_it_takes_them() {
 
 #[tokio::test]
 async fn more_than_a_batch_is_published_in_order_per_key_and_once() {
-    let (store, bus) = (
-        Arc::new(SqliteStore::in_memory().await.unwrap()),
-        bus().await,
-    );
+    let (store, bus) = (store().await, bus().await);
     let mut expected: BTreeMap<String, Vec<EventId>> = BTreeMap::new();
     let mut posts = Vec::new();
     for number in 0..3 {
@@ -200,10 +194,7 @@ async fn more_than_a_batch_is_published_in_order_per_key_and_once() {
 async fn every_crash_point_loses_nothing() {
     // After each number of marks that fail, the events are there, each at least once.
     for failures in 0..4 {
-        let (store, bus) = (
-            Arc::new(SqliteStore::in_memory().await.unwrap()),
-            bus().await,
-        );
+        let (store, bus) = (store().await, bus().await);
         let owner = user(&*store, "owner").await;
         let post = post(&*store, owner).await;
         let mut expected = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! A service per test, called without a socket, and a push service to answer it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
@@ -10,8 +11,11 @@ use social_events::{
     Bus, Envelope, Refusal, RefusalReason, Subscription, SubscriptionId, SubscriptionReply,
     SubscriptionRequest, Timestamp, topics,
 };
+use social_postgres::Address;
+use social_server_api::store::{PostgresStore, SqliteStore, Store};
 use social_server_api::{Config, PasswordCost, Service};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 pub const SOON: Duration = Duration::from_secs(20);
 
@@ -38,8 +42,10 @@ pub struct TestUser {
     pub token: String,
 }
 
+/// In memory; in a schema of its own on the server that `TEST_POSTGRES` names, if it does.
 pub fn config() -> Config {
     Config {
+        database: postgres(),
         // Hashing is tested in its own module; here it would only take time.
         password_cost: PasswordCost {
             memory_kib: 64,
@@ -47,6 +53,21 @@ pub fn config() -> Config {
         },
         reply_deadline: Duration::from_millis(400),
         ..Config::default()
+    }
+}
+
+/// An empty schema on the PostgreSQL that `TEST_POSTGRES` names.
+pub fn postgres() -> Option<Address> {
+    let url = std::env::var("TEST_POSTGRES").ok()?;
+    let schema = format!("api_{}", Uuid::new_v4().simple());
+    Some(Address::parse(&url, &schema).unwrap())
+}
+
+/// An empty database, where [`config`] says.
+pub async fn store() -> Arc<dyn Store> {
+    match postgres() {
+        Some(address) => Arc::new(PostgresStore::open(&address).await.unwrap()),
+        None => Arc::new(SqliteStore::in_memory().await.unwrap()),
     }
 }
 

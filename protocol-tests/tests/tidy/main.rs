@@ -24,9 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ottla",
         ],
     ),
-    ("social-server-api", &["social-events"]),
-    ("social-server-push", &["social-events"]),
+    ("social-server-api", &["social-events", "social-postgres"]),
+    ("social-server-push", &["social-events", "social-postgres"]),
     ("social-events", &[]),
+    ("social-postgres", &[]),
     (
         "ottla-cli",
         &["ottla-console", "ottla-client", "ottla", "ottla-core"],
