@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::faults::{Fault, FaultPlan, Faults};
-pub(crate) use self::protocol::write;
 pub use self::protocol::{ClientMessage, ServerMessage, Update};
+pub(crate) use self::protocol::{DELIVERED, NOT_DECRYPTED, write};
 
 use self::office::Office;
 use self::store::OfficeStore;

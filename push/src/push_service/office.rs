@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::error::Refused;
 use super::headers::PushHeaders;
-use super::protocol::{NotificationHeaders, ServerMessage, Update};
+use super::protocol::{NotificationHeaders, ServerMessage};
 use super::store::{Channel, Message, NewMessage, OfficeStore};
 use crate::keys::{checked_point, decode, encode};
 use crate::pusher::later;
@@ -136,8 +136,7 @@ impl Desk {
     }
 
     /// A browser has messages.
-    pub async fn acknowledge(&self, uaid: String, updates: Vec<Update>) {
-        let versions = updates.into_iter().map(|update| update.version).collect();
+    pub async fn acknowledge(&self, uaid: String, versions: Vec<String>) {
         let _ = self
             .questions
             .send(Question::Acknowledge { uaid, versions })

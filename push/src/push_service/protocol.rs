@@ -51,10 +51,13 @@ pub enum ClientMessage {
         /// Which.
         updates: Vec<Update>,
     },
-    /// A message arrived and could not be used.
+    /// A message arrived, and the page's service worker failed on it.
     Nack {
         /// Which.
         version: String,
+        /// 301 an exception nobody caught, 302 a rejected promise, 303 another failure.
+        #[serde(default)]
+        code: u16,
     },
     /// Something that this service does not offer.
     BroadcastSubscribe {},
@@ -68,10 +71,15 @@ pub struct Update {
     pub channel_id: String,
     /// Its name.
     pub version: String,
-    /// 100 delivered, 101 not decrypted, 102 not delivered.
+    /// [`DELIVERED`], [`NOT_DECRYPTED`], or 102: not delivered.
     #[serde(default)]
     pub code: u16,
 }
+
+/// The service worker was handed the message.
+pub(crate) const DELIVERED: u16 = 100;
+/// The message was not encrypted for this subscription.
+pub(crate) const NOT_DECRYPTED: u16 = 101;
 
 /// What the service says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +206,7 @@ mod tests {
         let nack = r#"{"messageType":"nack","version":"v","code":301}"#;
         let expected = ClientMessage::Nack {
             version: "v".into(),
+            code: 301,
         };
         assert_eq!(read(nack), Some(Received::Message(expected)));
         let broadcast = r#"{"messageType":"broadcast_subscribe","broadcasts":{}}"#;

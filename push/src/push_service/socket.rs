@@ -7,7 +7,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Desk, Session};
-use super::protocol::{Broadcasts, ClientMessage, Received, ServerMessage, read, write};
+use super::protocol::{
+    Broadcasts, ClientMessage, DELIVERED, NOT_DECRYPTED, Received, ServerMessage, read, write,
+};
 
 /// How long a browser may take to introduce itself.
 const HELLO_DEADLINE: Duration = Duration::from_secs(30);
@@ -115,21 +117,30 @@ async fn answer(
             }))
         }
         ClientMessage::Ack { updates } => {
-            desk.acknowledge(uaid, updates).await;
+            updates.iter().for_each(|update| report(update.code));
+            let versions = updates.into_iter().map(|update| update.version).collect();
+            desk.acknowledge(uaid, versions).await;
             None
         }
         // It arrived; sending it again would not make it readable.
-        ClientMessage::Nack { version } => {
-            let update = super::Update {
-                channel_id: String::new(),
-                version,
-                code: 0,
-            };
-            desk.acknowledge(uaid, vec![update]).await;
+        ClientMessage::Nack { version, code } => {
+            report(code);
+            desk.acknowledge(uaid, vec![version]).await;
             None
         }
         ClientMessage::BroadcastSubscribe {} => None,
     })
+}
+
+/// A push that was accepted and shows nothing is hard to find: only the browser knows why.
+fn report(code: u16) {
+    let sentence = match code {
+        DELIVERED => return,
+        NOT_DECRYPTED => "a browser could not decrypt a push",
+        301..=303 => "the service worker failed on a push",
+        _ => "a browser did not deliver a push to its page",
+    };
+    tracing::warn!(code, "{sentence}");
 }
 
 async fn next_text(socket: &mut WebSocket) -> Result<String, Ended> {

@@ -12,14 +12,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::identity::{Channel, Identity, Keys};
 use super::{Message, ReceiverError};
-use crate::push_service::{ClientMessage, ServerMessage, Update};
+use crate::push_service::{ClientMessage, DELIVERED, NOT_DECRYPTED, ServerMessage, Update};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const SUBPROTOCOL: HeaderValue = HeaderValue::from_static("push-notification");
-/// Browsers tell with these codes what became of a message.
-const DELIVERED: u16 = 100;
-const NOT_DECRYPTED: u16 = 101;
 
 /// What the owner of a receiver asks of its connection.
 pub(super) enum Command {
