@@ -10,7 +10,8 @@ const READY_WITHIN_MS = 20_000;
 const STOPPED_WITHIN_MS = 8_000;
 
 const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
-const program = process.env.OTTLA_DEMO ?? `${target}/release/ottla-demo`;
+/** The program under test. */
+export const program = process.env.OTTLA_DEMO ?? `${target}/release/ottla-demo`;
 
 /**
  * Runs the demo with its seed users and the local push service.

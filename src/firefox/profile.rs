@@ -38,14 +38,16 @@ pub(crate) fn preferences(push_service: SocketAddr, headless: bool) -> Vec<Prefe
         // Firefox draws notifications itself. Where no desktop draws them, showing one fails, and
         // where "do not disturb" is on, nobody sees it.
         ("alerts.useSystemBackend", Flag(false)),
-        // A start without a welcome, terms and questions.
-        ("browser.aboutwelcome.enabled", Flag(false)),
+        // A start without terms to read and questions to answer.
         ("browser.shell.checkDefaultBrowser", Flag(false)),
         ("datareporting.policy.dataSubmissionEnabled", Flag(false)),
         ("termsofuse.bypassNotification", Flag(true)),
     ];
     if headless {
         preferences.push(("permissions.default.desktop-notification", Number(1)));
+        // Whoever drives it over WebDriver gets a browser as people have it: automation's own
+        // preferences would switch pushes off.
+        preferences.push(("remote.prefs.recommended", Flag(false)));
     }
     preferences
 }
