@@ -34,9 +34,9 @@ export function keep(node, update) {
   return node;
 }
 
-/** Brings every text in the document up to date. */
+/** Brings every text in `root`, itself included, up to date. */
 export function refresh(root = document) {
-  for (const node of root.querySelectorAll("[data-live]")) {
+  for (const node of [root, ...root.querySelectorAll("[data-live]")]) {
     for (const update of updates.get(node) ?? []) update();
   }
 }

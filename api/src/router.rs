@@ -74,7 +74,11 @@ fn table() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        .routes(routes!(authentication::log_in, authentication::log_out))
+        .routes(routes!(
+            authentication::who,
+            authentication::log_in,
+            authentication::log_out
+        ))
         .routes(routes!(join::exists))
         .routes(routes!(join::join).layer(form()))
         .routes(routes!(profile::show, profile::change).layer(form()))

@@ -65,6 +65,25 @@ pub(crate) async fn log_in(
     open_session(&app, user.ok_or(ApiError::Unauthorized)?).await
 }
 
+/// Who is logged in
+///
+/// Nobody is no failure: a page asks before it knows whether it has a session.
+#[utoipa::path(get, path = "/api/auth", tag = "authentication", security(()),
+    responses((status = OK, body = Success<Option<UserDto>>)))]
+pub(crate) async fn who(
+    State(app): State<Arc<App>>,
+    caller: Result<Caller, ApiError>,
+) -> Result<Success<Option<UserDto>>, ApiError> {
+    match caller {
+        Ok(caller) => {
+            let user = app.store.user(caller.user).await?;
+            Ok(Success::new(user.map(UserDto::from)))
+        }
+        Err(ApiError::Unauthorized) => Ok(Success::new(None)),
+        Err(other) => Err(other),
+    }
+}
+
 /// Log out
 ///
 /// The token is invalid from now on.

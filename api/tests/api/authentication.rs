@@ -28,6 +28,16 @@ async fn who_joins_is_logged_in_at_once() {
 }
 
 #[tokio::test]
+async fn nobody_is_an_answer_to_who_is_logged_in() {
+    let app = TestApp::start().await;
+    let user = app.join("one").await;
+    let me = app.get("/api/auth", &user).await.ok();
+    assert_eq!(me["seq"], json!(user.seq));
+    let nobody = app.call("GET", "/api/auth", "", None).await.ok();
+    assert_eq!(nobody, json!(null));
+}
+
+#[tokio::test]
 async fn users_to_play_with_are_told_only_where_they_were_added() {
     let plain = TestApp::start().await;
     let users = plain.call("GET", "/api/seed", "", None).await.ok();

@@ -23,6 +23,7 @@ async fn every_endpoint_is_documented_with_its_success() {
     }
     for expected in [
         "GET /api/_hcheck",
+        "GET /api/auth",
         "POST /api/auth",
         "DELETE /api/auth",
         "POST /api/user/exists",

@@ -1,0 +1,136 @@
+// Browser push on this device: subscribing, keeping the subscription true, leaving. No elements.
+//
+// A state is `{name}`, one of
+//   off · asking · sending · on {seq, millis} · late {status} · blocked · none {reason}
+
+import { ApiError, call, exchange } from "./api.js";
+import * as worker from "./worker.js";
+
+/** How long the browser's own push service may take, in milliseconds. Some never answer. */
+const PATIENCE = 10_000;
+
+const listeners = new Set();
+let state = { name: "off" };
+let subscription = null;
+
+/** The state. */
+export const current = () => state;
+
+/** Calls `listener` with every new state until `signal` ends it. */
+export function onChange(listener, signal) {
+  listeners.add(listener);
+  signal.addEventListener("abort", () => listeners.delete(listener));
+}
+
+/** Finds out how things are, without asking anybody anything. */
+export async function look(user) {
+  become({ name: "off" });
+  const missing = unsupported();
+  if (missing) return become({ name: "none", reason: missing });
+  if (Notification.permission === "denied") return become({ name: "blocked" });
+  subscription = await existing();
+  if (subscription === null) return;
+  const owner = await worker.tell({ say: "whose" });
+  if (owner !== user.seq) return forget();
+  // Told again: the server may have lost it, and a key that changed is noticed here.
+  await settle(user);
+}
+
+/** A person asks for pushes. */
+export async function turnOn(user) {
+  const missing = unsupported();
+  if (missing) return become({ name: "none", reason: missing });
+  become({ name: "asking" });
+  const permission = await Notification.requestPermission();
+  if (permission === "denied") return become({ name: "blocked" });
+  if (permission !== "granted") return become({ name: "off" });
+  await settle(user);
+}
+
+/** A person wants no more pushes here. */
+export async function turnOff() {
+  const seq = state.seq;
+  become({ name: "sending" });
+  await forget();
+  if (seq !== undefined) await call("DELETE", `/api/subscriptions/${seq}`).catch(gone);
+}
+
+/** Before logging out: nothing may arrive here for the one who leaves. */
+export async function leave() {
+  if (state.name === "on" || subscription !== null) await turnOff().catch(() => {});
+  await worker.tell({ say: "owner", owner: null });
+}
+
+function unsupported() {
+  if (!isSecureContext) return "insecure";
+  const has = worker.supported() && "PushManager" in window && "Notification" in window;
+  return has ? null : "missing";
+}
+
+async function existing() {
+  const registration = await worker.ready();
+  return (await registration?.pushManager.getSubscription()) ?? null;
+}
+
+/** Browser and server agree afterwards, or the state says why not. */
+async function settle(user) {
+  become({ name: "sending" });
+  try {
+    const key = await call("GET", "/api/push/key");
+    if (subscription !== null && !hasKey(subscription, key)) {
+      await subscription.unsubscribe();
+      subscription = null;
+    }
+    subscription ??= await subscribe(key);
+    await worker.tell({ say: "owner", owner: user.seq });
+    become(await tellServer());
+  } catch (error) {
+    become(failure(error));
+  }
+}
+
+async function subscribe(key) {
+  const registration = await worker.ready();
+  if (registration === null) throw new DOMException("no service worker", "AbortError");
+  const asked = registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const given = await worker.within(asked, PATIENCE, null);
+  if (given === null) throw new DOMException("no answer in time", "AbortError");
+  return given;
+}
+
+async function tellServer() {
+  const { endpoint, keys } = subscription.toJSON();
+  const body = { notificationEndPoint: endpoint, publicKey: keys.p256dh, auth: keys.auth };
+  const { response, headers } = await exchange("POST", "/api/subscribe", body);
+  return { name: "on", seq: response.seq, millis: Number(headers.get("kafka-round-trip-ms")) };
+}
+
+function failure(error) {
+  if (error.name === "NotAllowedError") return { name: "blocked" };
+  if (!(error instanceof ApiError)) return { name: "none", reason: "service" };
+  if (error.status === 400) return { name: "none", reason: "refused" };
+  if (error.status === 409) return { name: "none", reason: "many" };
+  return { name: "late", status: error.status };
+}
+
+async function forget() {
+  await subscription?.unsubscribe().catch(() => {});
+  subscription = null;
+  await worker.tell({ say: "owner", owner: null });
+  become({ name: "off" });
+}
+
+function hasKey(existing, key) {
+  const bytes = new Uint8Array(existing.options.applicationServerKey ?? new ArrayBuffer(0));
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") === key;
+}
+
+function gone(error) {
+  if (error.status !== 404) throw error;
+}
+
+function become(next) {
+  state = next;
+  for (const listener of listeners) listener(state);
+}
