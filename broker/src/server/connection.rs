@@ -16,14 +16,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::budget::Share;
 use super::dispatch::{Ends, Received, Refusal, dispatch};
+use super::idle::{IdleTimer, Silence};
 use super::outbox::{Outbox, ReplyTo};
 use super::socket::Socket;
 use crate::apis::{Answer, Reply};
@@ -84,36 +85,35 @@ struct Connection<S> {
 }
 
 /// Serves `stream` until the peer closes it or breaks the protocol.
-pub(crate) async fn serve<S>(
+pub(crate) fn serve<S>(
     node: Arc<Node>,
     stream: S,
     peer: SocketAddr,
     local: SocketAddr,
-) -> Result<(), ConnectionError>
+) -> impl Future<Output = Result<(), ConnectionError>>
 where
     S: AsyncRead + Socket,
 {
-    let inbox = FrameBuffer::new(node.config.request_bytes_max);
-    let (pending, outbox) = (VecDeque::new(), Outbox::default());
-    let idle = IdleTimer::new(node.config.connections_idle_max);
-    let share = Share::of(node.request_bytes.clone());
-    Connection {
-        node,
-        stream,
-        ends: Ends { peer, local },
-        inbox,
-        pending,
-        held_bytes: 0,
-        outbox,
-        idle,
-        share,
-        has_room: true,
-    }
-    .run()
-    .await
+    let mut connection = Connection::new(node, stream, Ends { peer, local });
+    async move { connection.run().await }
 }
 
 impl<S: AsyncRead + Socket> Connection<S> {
+    fn new(node: Arc<Node>, stream: S, ends: Ends) -> Connection<S> {
+        Connection {
+            stream,
+            ends,
+            inbox: FrameBuffer::new(node.config.request_bytes_max),
+            pending: VecDeque::new(),
+            held_bytes: 0,
+            outbox: Outbox::default(),
+            idle: IdleTimer::new(node.config.connections_idle_max),
+            share: Share::of(node.request_bytes.clone()),
+            has_room: true,
+            node,
+        }
+    }
+
     async fn run(&mut self) -> Result<(), ConnectionError> {
         loop {
             let decided = self.decide_whole_frames();
@@ -185,15 +185,20 @@ impl<S: AsyncRead + Socket> Connection<S> {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        let mut flush = pin!(self.outbox.flush(&mut self.stream));
+        let bytes = self.outbox.len_bytes();
+        let Connection { outbox, stream, .. } = self;
         // Nearly always the socket takes all of it: no timer for that.
-        let at_once = poll_fn(|task| Poll::Ready(flush.as_mut().poll(task))).await;
-        let bytes = match at_once {
+        let at_once = poll_fn(|task| Poll::Ready(outbox.poll_flush(task, stream))).await;
+        match at_once {
             Poll::Ready(written) => written?,
-            Poll::Pending => tokio::time::timeout(WRITE_TIMEOUT, flush)
-                .await
-                .map_err(|_| ConnectionError::SlowReader)??,
-        };
+            Poll::Pending => {
+                let flush = poll_fn(|task| outbox.poll_flush(task, stream));
+                // Apart, for a connection that only waits should not be larger for it.
+                Box::pin(tokio::time::timeout(WRITE_TIMEOUT, flush))
+                    .await
+                    .map_err(|_| ConnectionError::SlowReader)??;
+            }
+        }
         self.node.counters.sent(bytes);
         Ok(())
     }
@@ -205,29 +210,41 @@ impl<S: AsyncRead + Socket> Connection<S> {
             self.wait_for_room().await;
             return Ok(true);
         }
-        let read = if self.pending.is_empty() {
-            tokio::select! {
-                biased;
-                read = self.stream.read_buf(self.inbox.for_reading()) => read?,
-                () = self.idle.passed() => return Err(ConnectionError::Idle),
+        loop {
+            if !self.idle.is_in_burst() {
+                self.give_back();
             }
-        } else {
             let may_read = self.may_decide();
+            let waits_for_answer = !self.pending.is_empty();
+            // Who waits for an answer is not idle, but must end its frame in time.
+            let listens = !waits_for_answer || self.idle.is_inside_frame || self.idle.is_in_burst();
             tokio::select! {
                 biased;
-                settled_bytes = settle_front(&self.node, &mut self.pending, &mut self.outbox) => {
-                    self.held_bytes -= settled_bytes;
-                    return Ok(true);
+                settled_bytes = settle_front(&self.node, &mut self.pending, &mut self.outbox),
+                    if waits_for_answer => {
+                        self.held_bytes -= settled_bytes;
+                        return Ok(true);
+                    }
+                read = receive(&mut self.stream, &mut self.inbox), if may_read => {
+                    let read = read?;
+                    self.node.counters.received(read);
+                    return Ok(read > 0);
                 }
-                read = self.stream.read_buf(self.inbox.for_reading()), if may_read => read?,
-                // Who waits for an answer is not idle, and must end its frame in time.
-                () = self.idle.passed(), if may_read && self.idle.is_inside_frame => {
-                    return Err(ConnectionError::Idle);
+                silence = self.idle.silence(), if may_read && listens => match silence {
+                    Silence::AfterBurst => {}
+                    Silence::TooLong => return Err(ConnectionError::Idle),
                 }
             }
-        };
-        self.node.counters.received(read);
-        Ok(read > 0)
+        }
+    }
+
+    /// Lets go of what is kept for requests to come.
+    fn give_back(&mut self) {
+        self.inbox.give_back();
+        self.outbox.give_back();
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
+        }
     }
 
     /// Reads nothing until `queued.max.request.bytes` allows it; answers leave
@@ -243,51 +260,19 @@ impl<S: AsyncRead + Socket> Connection<S> {
     }
 }
 
-/// Tells when nothing was asked for so long, or when a frame has not ended so
-/// long after it began. One timer for the connection's life: a request only
-/// notes the time, and the timer looks when it fires.
-struct IdleTimer {
-    limit: Duration,
-    active_at: Instant,
-    /// A frame had begun at `active_at`, and more of it is no activity: a peer
-    /// that sends a byte now and then would stay for ever.
-    is_inside_frame: bool,
-    /// Set when the connection waits for the first time.
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl IdleTimer {
-    fn new(limit: Duration) -> IdleTimer {
-        IdleTimer {
-            limit,
-            active_at: Instant::now(),
-            is_inside_frame: false,
-            sleep: None,
+/// Reads some bytes. Nothing is kept to read them into before they come.
+/// Cancel-safe.
+async fn receive<S>(stream: &mut S, inbox: &mut FrameBuffer) -> io::Result<usize>
+where
+    S: AsyncRead + Socket,
+{
+    poll_fn(|task| {
+        if inbox.keeps_nothing() {
+            ready!(stream.poll_readable(task))?;
         }
-    }
-
-    /// Something was read; a frame has begun with it if `is_inside_frame`.
-    fn note(&mut self, decided_any: bool, is_inside_frame: bool, now: Instant) {
-        if decided_any || !self.is_inside_frame {
-            self.active_at = now;
-        }
-        self.is_inside_frame = is_inside_frame;
-    }
-
-    /// Returns once the limit has passed. Cancel-safe.
-    async fn passed(&mut self) {
-        loop {
-            let until = self.active_at + self.limit;
-            let sleep = self
-                .sleep
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-            sleep.as_mut().await;
-            if sleep.deadline() >= until {
-                return;
-            }
-            sleep.as_mut().reset(until);
-        }
-    }
+        pin!(stream.read_buf(inbox.for_reading())).poll(task)
+    })
+    .await
 }
 
 /// Moves replies that are ready, from the front on, to the outbox, until that
@@ -344,6 +329,37 @@ mod tests {
     use crate::config::NodeConfig;
     use bytes::Bytes;
     use ottla_core::config::BrokerConfigs;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test(start_paused = true)]
+    async fn buffers_live_as_long_as_a_burst_of_requests() {
+        let config = NodeConfig::new(BrokerConfigs::default(), None, None).unwrap();
+        let node = Node::start(config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = listener.local_addr().unwrap();
+        let mut here = TcpStream::connect(local).await.unwrap();
+        here.set_nodelay(true).unwrap();
+        let (there, peer) = listener.accept().await.unwrap();
+        let mut connection = Connection::new(node, there, Ends { peer, local });
+        let mut run_for = async |milliseconds| {
+            let time = Duration::from_millis(milliseconds);
+            let ran = tokio::time::timeout(time, connection.run()).await;
+            assert!(ran.is_err(), "{ran:?}");
+            let Connection { inbox, outbox, .. } = &connection;
+            (inbox.keeps_nothing(), outbox.keeps_nothing())
+        };
+        let hello = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
+        here.write_all(&hello).await.unwrap();
+        assert_eq!(run_for(100).await, (true, true), "it came alone");
+        here.write_all(&hello).await.unwrap();
+        assert_eq!(run_for(100).await, (false, false), "another may follow");
+        assert_eq!(run_for(400).await, (true, true));
+        here.write_all(&hello[..3]).await.unwrap();
+        assert_eq!(run_for(1_000).await, (false, true), "a frame has begun");
+        here.write_all(&hello[3..]).await.unwrap();
+        assert_eq!(run_for(100).await, (true, true));
+    }
 
     #[tokio::test]
     async fn long_polls_that_wake_together_are_written_before_the_next_is_read() {

@@ -50,7 +50,10 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 
 async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, _place: Place) {
     node.counters.connection_opened();
-    let ended = serve_stream(Arc::clone(&node), stream, peer).await;
+    let ended = match prepare(&stream) {
+        Ok(local) => connection::serve(Arc::clone(&node), stream, peer, local).await,
+        Err(error) => Err(error.into()),
+    };
     node.counters.connection_closed();
     match ended {
         Ok(()) => tracing::debug!(%peer, "connection closed"),
@@ -59,14 +62,10 @@ async fn serve(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, _place: Pla
     }
 }
 
-async fn serve_stream(
-    node: Arc<Node>,
-    stream: TcpStream,
-    peer: SocketAddr,
-) -> Result<(), ConnectionError> {
+/// The address of ours that the peer reached.
+fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     stream.set_nodelay(true)?;
-    let local = stream.local_addr()?;
-    connection::serve(node, stream, peer, local).await
+    stream.local_addr()
 }
 
 /// How many connections are open, in all and by address.
@@ -114,4 +113,30 @@ impl Drop for Place {
 /// Binds, so that a taken port is known before anything else starts.
 pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_core::config::BrokerConfigs;
+
+    use super::*;
+    use crate::config::NodeConfig;
+
+    /// Of the task, beside what an idle connection holds apart from it: its
+    /// timer, its place among the sockets of the runtime, no buffer.
+    const TASK_BYTES_MAX: usize = 896;
+
+    #[tokio::test]
+    async fn a_connection_that_waits_is_a_small_task() {
+        let config = NodeConfig::new(BrokerConfigs::default(), None, None).unwrap();
+        let node = Node::start(config).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, peer) = listener.accept().await.unwrap();
+        let open = Arc::new(OpenConnections::default());
+        let place = open.take(&node, peer.ip()).unwrap();
+        let task = serve(node, stream, peer, place);
+        let task_bytes = size_of_val(&task);
+        assert!(task_bytes <= TASK_BYTES_MAX, "{task_bytes} bytes");
+    }
 }

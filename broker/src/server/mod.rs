@@ -4,6 +4,7 @@
 pub(crate) mod budget;
 pub(crate) mod connection;
 mod dispatch;
+mod idle;
 pub(crate) mod listener;
 mod outbox;
 #[cfg(test)]

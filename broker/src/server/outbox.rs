@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::socket::Socket;
+use super::socket::{SENT_AT_ONCE_BYTES, Socket};
 use crate::apis::Reply;
 use crate::storage::{Piece, Stretch};
 use crate::wire::frame::LENGTH_BYTES;
@@ -102,40 +103,63 @@ impl Outbox {
         self.sealed.is_empty() && self.gathering.is_empty()
     }
 
-    /// Writes all of it and says how many bytes that were. Not cancel-safe: a
-    /// connection that gives up in the middle has to be closed.
-    pub(super) async fn flush<S: Socket>(&mut self, stream: &mut S) -> io::Result<usize> {
-        let bytes = self.len_bytes();
-        if self.sealed.is_empty() {
-            stream.write_all(&self.gathering).await?;
-            self.gathering.clear();
-            if self.gathering.capacity() > KEPT_BYTES_MAX {
-                self.gathering = BytesMut::new();
-            }
-        } else {
+    /// Writes all of it. A connection that gives up in the middle has to be
+    /// closed.
+    pub(super) fn poll_flush<S: Socket>(
+        &mut self,
+        task: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<()>> {
+        if !self.sealed.is_empty() {
             self.seal();
-            self.flush_sealed(stream).await?;
         }
-        stream.flush().await?;
-        Ok(bytes)
-    }
-
-    async fn flush_sealed<S: Socket>(&mut self, stream: &mut S) -> io::Result<()> {
-        while let Some(front) = self.sealed.front_mut() {
-            let written = match front {
-                Piece::Memory(_) => self.write_memory(stream).await?,
-                Piece::File(stretch) => stream.send_file(stretch).await?,
-            };
+        while !self.is_empty() {
+            let written = ready!(self.poll_write(task, stream))?;
             if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.advance(written);
         }
-        Ok(())
+        if self.gathering.capacity() > KEPT_BYTES_MAX {
+            self.give_back();
+        }
+        Pin::new(stream).poll_flush(task)
+    }
+
+    /// Lets go of the room for replies to come.
+    pub(super) fn give_back(&mut self) {
+        if self.is_empty() {
+            *self = Outbox::default();
+        }
+    }
+
+    /// Writes some of it.
+    fn poll_write<S: Socket>(
+        &mut self,
+        task: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<usize>> {
+        match self.sealed.front_mut() {
+            None => Pin::new(stream).poll_write(task, &self.gathering),
+            Some(Piece::Memory(_)) => self.poll_write_memory(task, stream),
+            Some(Piece::File(stretch)) => {
+                if let Some(sent) = ready!(stream.poll_send_file(task, stretch))? {
+                    return Poll::Ready(Ok(sent));
+                }
+                let read = stretch.read(SENT_AT_ONCE_BYTES)?;
+                stretch.advance(read.len());
+                self.sealed.push_front(read.into());
+                self.poll_write_memory(task, stream)
+            }
+        }
     }
 
     /// Writes what is in memory, up to the next stretch of a file.
-    async fn write_memory<S: Socket>(&mut self, stream: &mut S) -> io::Result<usize> {
+    fn poll_write_memory<S: Socket>(
+        &self,
+        task: &mut Context<'_>,
+        stream: &mut S,
+    ) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut used = 0;
         let in_memory = self.sealed.iter().map_while(|piece| match piece {
@@ -146,7 +170,7 @@ impl Outbox {
             *slice = IoSlice::new(bytes);
             used += 1;
         }
-        stream.write_vectored(&slices[..used]).await
+        Pin::new(stream).poll_write_vectored(task, &slices[..used])
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -161,6 +185,22 @@ impl Outbox {
             written -= front.len();
             self.sealed.pop_front();
         }
+        if written == self.gathering.len() {
+            self.gathering.clear();
+        } else {
+            self.gathering.advance(written);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Outbox {
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.sealed.capacity() + self.gathering.capacity() == 0
+    }
+
+    pub(super) async fn flush<S: Socket>(&mut self, stream: &mut S) -> io::Result<()> {
+        std::future::poll_fn(|task| self.poll_flush(task, stream)).await
     }
 }
 

@@ -3,46 +3,70 @@
 //! On Linux a TCP socket takes them from the page cache (sendfile); elsewhere,
 //! and over anything that is no TCP socket, they are read and written.
 
-use std::future::Future;
 use std::io;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::storage::Stretch;
 
 /// What leaves at once, so that a reader who takes all there is gets no more
 /// than this before others have their turn.
-const SENT_AT_ONCE_BYTES: usize = 256 << 10;
+pub(super) const SENT_AT_ONCE_BYTES: usize = 256 << 10;
 
 /// Where answers are written.
 pub(crate) trait Socket: AsyncWrite + Unpin + Send {
-    /// Writes some of the bytes and says how many. Cancel-safe only where the
-    /// connection is closed afterwards.
-    fn send_file(&mut self, stretch: &Stretch) -> impl Future<Output = io::Result<usize>> + Send
-    where
-        Self: Sized,
-    {
-        copy(self, stretch)
+    /// Hands some of the bytes over and says how many; `None` where a file
+    /// cannot be handed over, and has to be read and written.
+    fn poll_send_file(
+        &mut self,
+        _task: &mut Context<'_>,
+        _stretch: &Stretch,
+    ) -> Poll<io::Result<Option<usize>>> {
+        Poll::Ready(Ok(None))
+    }
+
+    /// Ready when a read would find something, as far as can be told without
+    /// room to read into.
+    fn poll_readable(&mut self, _task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 
 impl Socket for TcpStream {
     #[cfg(target_os = "linux")]
-    async fn send_file(&mut self, stretch: &Stretch) -> io::Result<usize> {
+    fn poll_send_file(
+        &mut self,
+        task: &mut Context<'_>,
+        stretch: &Stretch,
+    ) -> Poll<io::Result<Option<usize>>> {
+        use std::task::ready;
+
         use nix::sys::sendfile::sendfile;
         use tokio::io::Interest;
 
         let Some((file, position)) = stretch.plain_file() else {
-            return copy(self, stretch).await;
+            return Poll::Ready(Ok(None));
         };
         let length = stretch.len().min(SENT_AT_ONCE_BYTES);
         let start = i64::try_from(position).map_err(|_| io::ErrorKind::InvalidInput)?;
-        self.async_io(Interest::WRITABLE, || {
-            let mut offset = start;
-            Ok(sendfile(&*self, file, Some(&mut offset), length)?)
-        })
-        .await
+        loop {
+            ready!(self.poll_write_ready(task))?;
+            let sent = self.try_io(Interest::WRITABLE, || {
+                let mut offset = start;
+                Ok(sendfile(&*self, file, Some(&mut offset), length)?)
+            });
+            match sent {
+                // It is not ready any more: the next look waits.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return Poll::Ready(sent.map(Some)),
+            }
+        }
+    }
+
+    fn poll_readable(&mut self, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(task)
     }
 }
 
@@ -55,23 +79,22 @@ impl Socket for tokio::io::Sink {}
 #[cfg(fuzzing)]
 impl Socket for tokio::io::Join<&[u8], tokio::io::Sink> {}
 
-async fn copy<S: AsyncWrite + Unpin>(socket: &mut S, stretch: &Stretch) -> io::Result<usize> {
-    let bytes = stretch.read(SENT_AT_ONCE_BYTES)?;
-    socket.write_all(&bytes).await?;
-    Ok(bytes.len())
-}
-
 #[cfg(test)]
 mod tests {
     use ottla_core::batch::{BatchHeader, RecordBatchBuilder};
     use ottla_core::ids::{Offset, TopicId};
     use tokio::io::{AsyncReadExt, duplex};
     use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     use super::*;
+    use crate::apis::Reply;
+    use crate::server::outbox::{Outbox, ReplyTo};
     use crate::storage::{Cold, Log, LogConfig, Piece, Storage};
 
     const BATCH_BYTES: usize = 700_000;
+    /// Length and correlation id.
+    const HEAD_BYTES: usize = 8;
 
     /// One batch, in a file.
     fn stretch(folder: &std::path::Path) -> Stretch {
@@ -103,12 +126,20 @@ mod tests {
         }
     }
 
-    async fn send_all(mut socket: impl Socket, mut stretch: Stretch) {
-        while !stretch.is_empty() {
-            let sent = socket.send_file(&stretch).await.unwrap();
-            assert!((1..=SENT_AT_ONCE_BYTES).contains(&sent));
-            stretch.advance(sent);
-        }
+    async fn send_all(mut socket: impl Socket, stretch: Stretch) {
+        let mut outbox = Outbox::default();
+        let to = ReplyTo {
+            api_key: 1,
+            api_version: 4,
+            correlation_id: 7,
+            received: Instant::now(),
+        };
+        let reply = Reply {
+            chunks: vec![Piece::File(stretch)],
+            ..Reply::default()
+        };
+        outbox.push(to, reply);
+        outbox.flush(&mut socket).await.unwrap();
     }
 
     #[tokio::test]
@@ -125,13 +156,13 @@ mod tests {
         let mut arrived = Vec::new();
         reader.read_to_end(&mut arrived).await.unwrap();
         sending.await.unwrap();
-        assert_eq!(arrived, expected);
+        assert_eq!(arrived[HEAD_BYTES..], expected);
 
         let (here, mut there) = duplex(10_000);
         let sending = tokio::spawn(send_all(here, stretch));
         arrived.clear();
         there.read_to_end(&mut arrived).await.unwrap();
         sending.await.unwrap();
-        assert_eq!(arrived, expected);
+        assert_eq!(arrived[HEAD_BYTES..], expected);
     }
 }

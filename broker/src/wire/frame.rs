@@ -59,6 +59,18 @@ impl FrameBuffer {
         &mut self.received
     }
 
+    /// Gives the buffer back while nothing lies in it; the next read makes one.
+    pub(crate) fn give_back(&mut self) {
+        if self.received.is_empty() {
+            self.received = BytesMut::new();
+        }
+    }
+
+    /// Whether there is no buffer.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.received.capacity() == 0
+    }
+
     /// The next whole frame without its prefix, or `None` until more is read.
     /// Call until `None` before reading again.
     pub(crate) fn next_frame(&mut self) -> Result<Option<BytesMut>, FrameError> {
