@@ -1,21 +1,19 @@
 // The place of one comment's journey: beside the posts, or a sheet over them on a phone.
 
 import { call } from "./api.js";
+import * as backend from "./backend.js";
 import { el } from "./dom.js";
-import { t } from "./i18n.js";
-import { isNarrow } from "./layout.js";
+import { journey } from "./journey.js";
 import * as stream from "./stream.js";
 
 /**
- * The panel. `choose(traceId, {byHand, written})` shows a journey and marks its comment; on a
- * phone the sheet rises for what a person chose or wrote.
+ * The panel. `choose(traceId, {byHand, written})` shows a journey and marks its comment; what a
+ * person chose or wrote comes into view. `arrived` hears of every trace that is shown.
  */
-export function journeyPanel(signal) {
-  const empty = el("div.blank.nojourney",
-    el("h2", () => t("댓글 하나의 여정", "The journey of one comment")),
-    el("p", () => t("댓글을 달면 그 댓글이 요청에서 알림까지 지나가는 길을 여기에서 볼 수 있어요.",
-      "Comment on a post, and see here every step from the request to the notification.")));
-  const node = el("aside.journey.asheet", { id: "journey", "aria-label": () => t("댓글 하나의 여정", "The journey of one comment") }, empty);
+export function journeyPanel(signal, arrived) {
+  const node = el("aside.journey.asheet", { id: "journey", "aria-labelledby": "journey-title" });
+  const fetchTrace = (id) => call("GET", `/api/trace/${id}`);
+  const view = journey(node, { fetchTrace, backend: backend.current, arrived, signal });
   let chosen = null;
 
   const mark = () => {
@@ -27,7 +25,10 @@ export function journeyPanel(signal) {
   const choose = (traceId, { byHand = false, written = false } = {}) => {
     chosen = traceId;
     mark();
-    if (isNarrow() && (byHand || written)) node.classList.add("open");
+    view.show(traceId, byHand || written ? document.activeElement : undefined);
   };
+  const changed = ({ traces = [] }) => view.update(traces.map(({ traceId }) => traceId));
+  stream.on("snapshot", changed, signal);
+  stream.on("delta", changed, signal);
   return { node, choose };
 }
