@@ -28,14 +28,14 @@ export const DESKTOP = { width: 1440, height: 1000 };
 export const PHONE = { width: 390, height: 844, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 /**
- * A page in a context of its own: its own cookies, storage and service worker.
+ * A page in a context of its own: its own cookies, storage and service worker,
+ * as in an incognito window, unless `context` is given.
  *
  * `page.complaints` gathers errors on the console, exceptions nobody caught and
  * violations of the content security policy.
  */
-export async function newPage(browser, { viewport = DESKTOP, theme = "light", language = "ko-KR", calm = false } = {}) {
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
+export async function newPage(browser, { viewport = DESKTOP, theme = "light", language = "ko-KR", calm = false, context } = {}) {
+  const page = await (context ?? (await browser.createBrowserContext())).newPage();
   await page.setViewport(viewport);
   await page.setExtraHTTPHeaders({ "accept-language": language });
   await page.emulateMediaFeatures([

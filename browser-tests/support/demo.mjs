@@ -14,22 +14,23 @@ const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../targ
 export const program = process.env.OTTLA_DEMO ?? `${target}/release/ottla-demo`;
 
 /**
- * Runs the demo with its seed users and the local push service.
+ * Runs the demo with the local push service, and with its seed users unless
+ * `seeds` is false.
  *
  * `addresses` are those of an earlier run, to come back where it was; without
  * them every port is a free one. `data` keeps everything in that directory.
  * Resolves when the API says that it is ready.
  */
-export async function startDemo({ addresses, data, more = [] } = {}) {
+export async function startDemo({ addresses, data, seeds = true } = {}) {
   const listen = (part) => addresses?.[part] ?? "127.0.0.1:0";
   const flags = [
-    "--lang", "en", "--seed-data",
+    "--lang", "en",
     "--listen", listen("API"),
     "--push-listen", listen("push service"),
     "--broker-listen", listen("broker"),
     "--push-service", listen("local push service"),
     ...(data ? ["--data", data] : []),
-    ...more,
+    ...(seeds ? ["--seed-data"] : []),
   ];
   const child = spawn(program, flags, { stdio: ["ignore", "pipe", "pipe"] });
   const consoleLines = [];

@@ -1,0 +1,42 @@
+// The page itself, judged in Chromium. One demo and one browser for all; each
+// check opens pages of its own.
+
+import test, { after, before } from "node:test";
+import { startChromium } from "./support/chromium.mjs";
+import { startDemo } from "./support/demo.mjs";
+import { startDevice } from "./support/device.mjs";
+import { SEEDS, person } from "./support/people.mjs";
+import { nothingSevere } from "./page/accessibility.mjs";
+import { serverAway } from "./page/connection.mjs";
+import { aFailureEndsTheWay, everyStep, nothingIsInvented, playedAtItsOwnMoments, textIsNeverMarkup } from "./page/journeys.mjs";
+import { keyboardOnly } from "./page/keyboard.mjs";
+import { blockedPermission, noPushHere, pushIsShown } from "./page/notifications.mjs";
+import { onAPhone } from "./page/phone.mjs";
+
+const stage = {};
+
+before(async () => {
+  [stage.demo, stage.browser] = await Promise.all([startDemo(), startChromium()]);
+  [stage.commenter, stage.author] = await Promise.all(SEEDS.slice(0, 2).map((seed) => person(stage.demo.origin, seed)));
+  stage.device = await startDevice(stage.demo.pushService, stage.author);
+});
+
+after(async () => {
+  await stage.browser?.close();
+  stage.device?.close();
+  await stage.demo?.stop();
+});
+
+test("everything can be done without a mouse", () => keyboardOnly(stage));
+test("on a phone nothing scrolls sideways and everything is within reach of a thumb", () => onAPhone(stage));
+test("axe finds nothing serious, on any page, in any state", () => nothingSevere(stage));
+test("a permission that was refused is told", () => blockedPermission(stage));
+test("a browser without push is told so within seconds", () => noPushHere(stage));
+test("a push is shown and its receipt completes the journey", () => pushIsShown(stage));
+test("a server that is away is told, and what was missed is shown", () => serverAway(stage));
+
+test("a journey has every step, each at its moment", () => everyStep(stage));
+test("a journey shows no figure that its trace does not have", () => nothingIsInvented(stage));
+test("a journey ends in brick at the step that failed, and says why", () => aFailureEndsTheWay(stage));
+test("what people wrote is text in a journey", () => textIsNeverMarkup(stage));
+test("a journey is played at its own moments", () => playedAtItsOwnMoments(stage));
