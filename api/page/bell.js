@@ -41,7 +41,7 @@ const NOTES = {
 export function bell(user, signal) {
   const face = el("span.face", { "aria-hidden": "true" });
   const button = el("button.bell", { id: "bell", type: "button", on: { click: () => press(user, note) } },
-    face, el("span", () => STATES[push.current().name][0]()), el("small", () => STATES[push.current().name][1](push.current())));
+    face, el("span", () => STATES[push.current().name][0]()), " ", el("small", () => STATES[push.current().name][1](push.current())));
   const note = el("p.note", { id: "bell-note", hidden: true, role: "alert" }, () => NOTES[cause(push.current())]?.() ?? "");
   const draw = () => {
     const { name } = push.current();

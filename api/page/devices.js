@@ -56,5 +56,5 @@ function shortened(endpoint) {
 function path(headers) {
   const [request, reply, millis] = ["kafka-request", "kafka-reply", "kafka-round-trip-ms"].map((name) => headers.get(name));
   if (!request || !reply) return [];
-  return [t("푸시 서비스에 물었어요: ", "Asked of the push service: "), el("code", request), " → ", el("code", reply), ` · ${Math.round(millis)} ms`];
+  return [t("푸시 서비스에 물었어요: ", "Asked of the push service: "), el("code", request), " → ", el("code", reply), el("span.nowrap", ` · ${Math.round(millis)} ms`)];
 }

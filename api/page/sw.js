@@ -82,12 +82,20 @@ async function resubscribe(event) {
 /** What pages say. Every answer means that it is kept. */
 async function answer({ data, ports }) {
   const reply = await {
-    user: () => write("user", data.user ?? undefined),
+    user: () => become(data.user ?? undefined),
     owner: () => write("owner", data.owner ?? undefined),
     whose: () => read("owner"),
     receipts: () => sendReceipts(),
   }[data?.say]?.();
   ports[0]?.postMessage(reply ?? null);
+}
+
+/** Another user, or nobody, is here now: what was shown to the one before goes. */
+async function become(user) {
+  if ((await read("user")) !== user) {
+    for (const shown of await self.registration.getNotifications()) shown.close();
+  }
+  await write("user", user);
 }
 
 // Receipts
