@@ -60,8 +60,8 @@ function explain() {
 
 function meaning() {
   if (backend.kind === "ottla") {
-    return t("댓글 이벤트는 이 프로그램에 들어 있는 브로커를 지나요. 서비스는 그 사실을 몰라요. Kafka 프로토콜로만 말하니까요.",
-      "Comment events pass the embedded broker. The services do not know: they speak Kafka’s protocol and nothing else.");
+    return t("댓글 이벤트는 Ottla 브로커를 지나요. 서비스는 그 사실을 몰라요. Kafka 프로토콜로만 말하니까요.",
+      "Comment events pass an Ottla broker. The services do not know: they speak Kafka’s protocol and nothing else.");
   }
   if (backend.kind === "kafka") {
     return t("댓글 이벤트는 진짜 Apache Kafka를 지나요. 코드는 한 줄도 다르지 않아요.",

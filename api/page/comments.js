@@ -12,8 +12,8 @@ import { tripLink } from "./trip.js";
 const SHOWN_FIRST = 10;
 
 /**
- * The comments and the form of `post`. `add(comment)` takes one from the stream, `travelled`
- * what became of one, `onCount` hears how many are known, `onWritten` of one's own.
+ * The comments and the form of `post`. `add(comment)` takes one from the stream, `load` reads all
+ * again; `onCount` hears how many are known, `onWritten` of one's own.
  */
 export function commentList(post, { user, journey, onCount, onWritten }) {
   const path = `/api/user/${post.writer.seq}/post/${post.seq}/comment`;
@@ -65,14 +65,14 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
       arrange();
       onCount(rows.size);
     } catch (error) {
-      list.replaceChildren(el("p.refusal", { role: "alert" }, explain(error)));
+      if (rows.size === 0) list.replaceChildren(el("p.refusal", { role: "alert" }, explain(error)));
     } finally {
       list.removeAttribute("aria-busy");
     }
   };
   if (post.comments > 0) list.append(el("div.ghost", el("i"), el("i.half")));
   load();
-  return { node: el("div", list, more, writing.form), add, focus: () => writing.area.focus() };
+  return { node: el("div", list, more, writing.form), add, load, focus: () => writing.area.focus() };
 }
 
 function commentRow(comment, post, journey) {

@@ -38,6 +38,7 @@ export function connections(signal) {
     }
     await load();
   };
+  stream.on("gap", load, signal);
   stream.on("delta", ({ connectionsChanged }) => connectionsChanged && load(), signal);
   load();
   return panel("connections", () => t("연결", "Connections"), () => t("누구의 글을 보고, 누가 보고 싶어 하나요?", "Whose posts do you see, and who asks to see yours?"),

@@ -32,6 +32,7 @@ export function devices(signal) {
       refusal.textContent = explain(error);
     }
   };
+  stream.on("gap", load, signal);
   stream.on("delta", ({ devicesChanged }) => devicesChanged && load(), signal);
   push.onChange(({ name }) => (name === "on" || name === "off") && load(), signal);
   load();

@@ -7,6 +7,9 @@ import { postCard } from "./post.js";
 import { explain } from "./refusal.js";
 import * as stream from "./stream.js";
 
+/** How many posts the server gives at once. */
+const PAGE_SIZE = 5;
+
 /**
  * The posts that `source` has: `page(offset)` gives the next ones, `accepts(post)` says whether one
  * from the stream belongs here, `empty` is what stands there when there is none.
@@ -35,8 +38,11 @@ export function feed(source, context) {
       const posts = await source.page(cards.size);
       if (cards.size === 0) list.replaceChildren();
       for (const post of posts) put(post, "end");
-      more.hidden = !source.paged || posts.length === 0;
+      more.hidden = !source.paged || posts.length < PAGE_SIZE;
       settle();
+      // Observed anew: a list still shorter than the window asks for the next page at once.
+      near.unobserve(more);
+      near.observe(more);
     } catch (error) {
       if (cards.size === 0) list.replaceChildren(failed(error, load));
     } finally {
@@ -58,11 +64,17 @@ export function feed(source, context) {
     for (const post of posts) if (cards.has(post.seq) || source.accepts(post)) add(post);
     for (const comment of comments) cards.get(comment.postId)?.addComment(comment);
   };
+  const renew = async () => {
+    const posts = await source.page(0).catch(() => []);
+    for (const post of posts.toReversed()) put(post, "top");
+    for (const card of cards.values()) card.renew();
+    if (posts.length > 0) settle();
+  };
   stream.on("delta", delta, signal);
+  stream.on("gap", renew, signal);
   onFollow((key) => dim(list, key), signal);
   // The next posts come when the end is near; the button is for those who use no pointer.
   const near = new IntersectionObserver(([entry]) => entry.isIntersecting && !more.hidden && load(), { rootMargin: "400px" });
-  near.observe(more);
   signal.addEventListener("abort", () => near.disconnect());
   const loaded = load().then(() => cards.values().next().value);
   return { node: el("div", list, more), add, loaded };

@@ -31,7 +31,7 @@ export function duration(millis) {
 /** How long ago a moment was, in words. */
 export function ago(moment, style = "long") {
   const seconds = Math.max(0, (Date.now() - Date.parse(moment)) / 1000);
-  if (seconds < 45) return t("방금", "just now");
+  if (seconds < 60) return t("방금", "just now");
   const steps = [[60, "minute"], [60, "hour"], [24, "day"]];
   let [value, unit] = [seconds, "second"];
   for (const [size, next] of steps) {

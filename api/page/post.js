@@ -8,7 +8,10 @@ import { ago, number, t } from "./i18n.js";
 import { avatar, hue, keyMark, partitionMark } from "./people.js";
 import { explain } from "./refusal.js";
 
-/** The card of a post. `update` takes a newer picture of it, `addComment` one from the stream. */
+/**
+ * The card of a post. `update` takes a newer picture of it, `addComment` a comment from the
+ * stream, `renew` reads the comments again.
+ */
 export function postCard(first, context) {
   let post = first;
   let comments = null;
@@ -60,7 +63,8 @@ export function postCard(first, context) {
     talk.setAttribute("aria-expanded", String(!comments.node.hidden));
   };
   const addComment = (comment) => comments?.add(comment);
-  return { node, update, open, addComment };
+  const renew = () => comments?.load();
+  return { node, update, open, addComment, renew };
 }
 
 /** Where the events of this post's comments go: pressed, everybody else steps back. */

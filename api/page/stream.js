@@ -19,8 +19,9 @@ let wake = () => {};
 export const current = () => status;
 
 /**
- * Listens to `snapshot`, `delta` (with the event's data), `status`, or `ended` (the session is
- * over), until `signal` ends it.
+ * Listens until `signal` ends it, to `snapshot` and `delta` (with the event's data), `gap` (a new
+ * snapshot instead of what happened meanwhile: what is on screen must be read again), `status`,
+ * and `ended` (the session is over).
  */
 export function on(name, listener, signal) {
   target.addEventListener(name, ({ detail }) => listener(detail), { signal });
@@ -50,9 +51,10 @@ async function stay(signal) {
     try {
       for await (const event of connect(last, signal)) {
         if (event === null) continue;
-        last = event.id ?? last;
         pause = PAUSE_FIRST;
         become("live");
+        if (event.event === "snapshot" && last !== null) tell("gap");
+        last = event.id ?? last;
         tell(event.event, JSON.parse(event.data));
       }
     } catch (error) {
