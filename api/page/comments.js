@@ -36,6 +36,7 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
     visible.forEach((row, at) => { if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null); });
     const hidden = newest.length - visible.length;
     more.hidden = hidden === 0;
+    journey.mark();
     more.textContent = t(`이전 댓글 ${number(hidden)}개`, `${number(hidden)} earlier`);
   };
   const add = (comment, fresh = true) => {
@@ -71,8 +72,10 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
     }
   };
   if (post.comments > 0) list.append(el("div.ghost", el("i"), el("i.half")));
-  load();
-  return { node: el("div", list, more, writing.form), add, load, focus: () => writing.area.focus() };
+  /** The newest one that has a journey. */
+  const newest = () => list.querySelector(".cmt[data-trace]")?.dataset.trace;
+  const loaded = load();
+  return { node: el("div", list, more, writing.form), add, load, loaded, newest, focus: () => writing.area.focus() };
 }
 
 function commentRow(comment, post, journey) {

@@ -79,7 +79,7 @@ function request(user, act) {
 }
 
 function connection(user, act) {
-  return person(user, () => t(`${ago(user.grantedAt)}부터`, `since ${ago(user.grantedAt)}`),
+  return person(user, () => t(`받아 줌 · ${ago(user.grantedAt)}`, `granted ${ago(user.grantedAt)}`),
     el("a.btn.small", { href: `/friends/${user.seq}` }, () => t("글 보기", "Posts")),
     el("button.btn.small.danger", { type: "button", on: { click: () => act("DELETE", user) } }, () => t("끊기", "Part")));
 }

@@ -9,7 +9,7 @@ import { t } from "./i18n.js";
 import { journeyPanel } from "./journey-panel.js";
 import { avatar } from "./people.js";
 import { explain } from "./refusal.js";
-import { layout, pageHead } from "./square.js";
+import { layout, openFirst, pageHead } from "./square.js";
 import * as stream from "./stream.js";
 
 /** The posts of user number `seq` as `user` may see them, in `main`. */
@@ -24,7 +24,7 @@ export async function friend(main, { user, signal }, seq) {
   const posts = known ? feed(postsOf(owner), { user, journey, signal }) : null;
   main.append(layout([heading, bell(user, signal), posts?.node ?? stranger(owner)], journey));
   stream.on("delta", ({ connectionsChanged }) => connectionsChanged && !known && again(main, { user, signal }, seq), signal);
-  (await posts?.loaded)?.open();
+  if (posts) await openFirst(posts, journey);
 }
 
 function again(main, context, seq) {

@@ -8,7 +8,8 @@ import * as stream from "./stream.js";
 
 /**
  * The panel. `choose(traceId, {byHand, written})` shows a journey and marks its comment; what a
- * person chose or wrote comes into view. `arrived` hears of every trace that is shown.
+ * person chose or wrote comes into view. `mark()` marks it among comments that came later;
+ * `arrived` hears of every trace that is shown.
  */
 export function journeyPanel(signal, arrived) {
   const node = el("aside.journey.asheet", { id: "journey", "aria-labelledby": "journey-title" });
@@ -30,5 +31,5 @@ export function journeyPanel(signal, arrived) {
   const changed = ({ traces = [] }) => view.update(traces.map(({ traceId }) => traceId));
   stream.on("snapshot", changed, signal);
   stream.on("delta", changed, signal);
-  return { node, choose };
+  return { node, choose, mark, hasChosen: () => chosen !== null };
 }

@@ -51,7 +51,7 @@ async function begin() {
   }
   if (session.current() === null) {
     main.replaceChildren();
-    return welcome(main, enter);
+    return welcome(main, () => { scrollTo(0, 0); enter(); });
   }
   enter();
 }

@@ -6,6 +6,7 @@ import { el } from "./dom.js";
 import { feed } from "./feed.js";
 import { t } from "./i18n.js";
 import { journeyPanel } from "./journey-panel.js";
+import { isNarrow } from "./layout.js";
 import { avatar } from "./people.js";
 import { textForm } from "./textfield.js";
 
@@ -25,8 +26,15 @@ export async function square(main, { user, signal }) {
   composer.form.id = "composer";
   const heading = pageHead(() => t("광장", "Square"), () => t("댓글을 달고, 그 댓글이 지나가는 길을 지켜보세요.", "Comment, then watch it travel."));
   main.append(layout([heading, bell(user, signal), composer.form, posts.node], journey));
-  const newest = await posts.loaded;
-  newest?.open();
+  await openFirst(posts, journey);
+}
+
+/** Opens the first post; where there is room for it, the journey of its newest comment is shown. */
+export async function openFirst(posts, journey) {
+  const comments = (await posts.loaded)?.open();
+  await comments?.loaded;
+  const traceId = comments?.newest();
+  if (traceId && !journey.hasChosen() && !isNarrow()) journey.choose(traceId);
 }
 
 /** One post, at its own address. */
@@ -41,7 +49,7 @@ export async function onePost(main, { user, signal }, seq) {
   const posts = feed(source, { user, journey, signal });
   const heading = pageHead(() => t("글", "Post"), backToSquare);
   main.append(layout([heading, bell(user, signal), posts.node], journey));
-  (await posts.loaded)?.open();
+  await openFirst(posts, journey);
 }
 
 /** The two columns of a page that has a journey beside it. */
