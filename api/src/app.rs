@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use social_events::bus::Consumer;
-use social_events::{Bus, EventBus};
+use social_events::{Bus, EventBus, ProcessId};
 
+use crate::answers::Answers;
 use crate::auth::{PasswordHasher, RateLimits};
+use crate::backend::Backend;
 use crate::metrics::Metrics;
 use crate::push_service::PushService;
 use crate::store::Store;
@@ -23,6 +25,8 @@ pub(crate) struct App {
     pub(crate) passwords: PasswordHasher,
     pub(crate) limits: RateLimits,
     pub(crate) metrics: Metrics,
+    pub(crate) backend: Backend,
+    pub(crate) answers: Answers,
 }
 
 /// What the configuration says about requests.
@@ -34,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) secure_cookie: bool,
     /// Whether users to play with were added.
     pub(crate) seed_data: bool,
+    /// The name of this process, by whose clock its moments are.
+    pub(crate) process: ProcessId,
     /// How long a token is valid.
     pub(crate) session_lifetime: Duration,
 }

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use social_events::Secret;
 use social_events::bus::kafka::KafkaOptions;
+use social_events::{ProcessId, Secret};
 use social_postgres::{Address, AddressError};
 
 use crate::auth::PasswordCost;
+use crate::backend::BesideBroker;
 
 /// How the service runs. [`Config::default`] is for embedding: a free port, everything in memory.
 #[derive(Debug, Clone)]
@@ -31,6 +32,14 @@ pub struct Config {
     pub reply_deadline: Duration,
     /// What a password's hash costs.
     pub password_cost: PasswordCost,
+    /// The name of this process, by whose clock its moments are.
+    pub process: ProcessId,
+    /// Whether the push service runs in this process too.
+    pub one_process: bool,
+    /// The broker in this process, if there is one.
+    pub beside_broker: Option<BesideBroker>,
+    /// How often it is looked whether an event is lost.
+    pub check_interval: Duration,
 }
 
 impl Default for Config {
@@ -45,6 +54,10 @@ impl Default for Config {
             session_lifetime: Duration::from_secs(7 * 24 * 60 * 60),
             reply_deadline: Duration::from_secs(5),
             password_cost: PasswordCost::default(),
+            process: ProcessId::random(),
+            one_process: false,
+            beside_broker: None,
+            check_interval: Duration::from_secs(5),
         }
     }
 }
@@ -154,7 +167,7 @@ impl Options {
             secure_cookie: self.secure_cookie,
             session_lifetime: Duration::from_secs(self.session_hours * 60 * 60),
             reply_deadline: Duration::from_millis(self.reply_timeout_ms),
-            password_cost: PasswordCost::default(),
+            ..Config::default()
         })
     }
 }

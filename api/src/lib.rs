@@ -11,8 +11,10 @@
 //! events to Kafka. [`start`] wires and runs it all; it needs a [`Bus`](social_events::Bus).
 //! It never sends a push and never reads the push service's database.
 
+mod answers;
 mod app;
 mod auth;
+mod backend;
 pub mod config;
 pub mod domain;
 mod error;
@@ -34,6 +36,7 @@ mod startup;
 pub mod store;
 
 pub use auth::PasswordCost;
+pub use backend::BesideBroker;
 pub use config::Config;
 pub use router::OPENAPI_PATH;
 pub use startup::{Running, Service, StartError, start};

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use social_events::TraceParent;
+use social_events::{Moment, TraceParent};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -35,6 +35,19 @@ impl<S: Sync> FromRequestParts<S> for Trace {
     }
 }
 
+/// When a request was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestedAt(pub(crate) Moment);
+
+impl<S: Sync> FromRequestParts<S> for RequestedAt {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let known = parts.extensions.get().copied();
+        Ok(known.unwrap_or_else(|| Self(Moment::now())))
+    }
+}
+
 /// Wraps every request.
 pub(crate) async fn observe(
     State(app): State<Arc<App>>,
@@ -45,6 +58,7 @@ pub(crate) async fn observe(
     let id = request_id(request.headers());
     let trace = trace(request.headers());
     request.extensions_mut().insert(trace);
+    request.extensions_mut().insert(RequestedAt(Moment::now()));
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());

@@ -10,15 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use social_events::Bus;
-use social_events::Timestamp;
 use social_events::bus::{Position, PublishError, Record};
+use social_events::{Bus, Moment};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::metrics::Metrics;
-use crate::store::{Outbox, PendingEvent, StoreError, Taken};
+use crate::store::{Outbox, PendingEvent, Published, StoreError, Taken};
 
 /// How many rows are read at a time.
 const BATCH: i64 = 256;
@@ -58,7 +57,7 @@ type Chain = Vec<PendingEvent>;
 /// How far one chain came.
 #[derive(Default)]
 struct ChainPass {
-    published: Vec<(i64, Position)>,
+    published: Vec<Published>,
     refused: Vec<(i64, String)>,
     blocked: bool,
 }
@@ -96,7 +95,7 @@ impl Relay {
         }
         let nothing = published.is_empty() && refused.is_empty();
         if !nothing {
-            hold.settle(&published, &refused, Timestamp::now()).await?;
+            hold.settle(&published, &refused).await?;
         }
         Ok(Pass {
             published: published.len(),
@@ -168,8 +167,14 @@ where
     let mut pass = ChainPass::default();
     for event in chain {
         let outbox_seq = event.outbox_seq;
+        let sent_at = Moment::now();
         match publish(event.record).await {
-            Ok(position) => pass.published.push((outbox_seq, position)),
+            Ok(position) => pass.published.push(Published {
+                outbox_seq,
+                position,
+                sent_at,
+                acked_at: Moment::now(),
+            }),
             Err(PublishError::Refused(cause)) => {
                 tracing::error!(outbox_seq, cause, "event refused for good");
                 pass.refused.push((outbox_seq, cause));
@@ -251,7 +256,11 @@ mod tests {
             _ => Ok(()),
         })
         .await;
-        let seqs: Vec<_> = pass.published.iter().map(|(seq, _)| *seq).collect();
+        let seqs: Vec<_> = pass
+            .published
+            .iter()
+            .map(|event| event.outbox_seq)
+            .collect();
         assert_eq!(seqs, [1]);
         assert!(pass.blocked && pass.refused.is_empty());
     }
@@ -263,7 +272,11 @@ mod tests {
             _ => Ok(()),
         })
         .await;
-        let seqs: Vec<_> = pass.published.iter().map(|(seq, _)| *seq).collect();
+        let seqs: Vec<_> = pass
+            .published
+            .iter()
+            .map(|event| event.outbox_seq)
+            .collect();
         assert_eq!(seqs, [1, 3, 4]);
         assert_eq!(pass.refused, [(2, "too large".to_owned())]);
         assert!(!pass.blocked);

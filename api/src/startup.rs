@@ -24,8 +24,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::answers::Answers;
 use crate::app::{App, Settings};
 use crate::auth::{PasswordHashError, PasswordHasher, RateLimits};
+use crate::backend::Backend;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
@@ -79,6 +81,8 @@ pub struct Service {
     app: Arc<App>,
     stop: CancellationToken,
     relay: JoinHandle<()>,
+    /// What ends with the service and leaves nothing undone that matters.
+    background: Vec<JoinHandle<()>>,
     /// Held for as long as the database is open.
     _lock: Option<File>,
 }
@@ -170,6 +174,8 @@ impl Service {
         let wake = Arc::new(Notify::new());
         events::subscribe_relay(&event_bus, &wake);
         let requester = bus.requester(topics::SUBSCRIPTION_RESPONSE)?;
+        let (answers, keeping_answers) = Answers::start(Arc::clone(&store));
+        let backend = Backend::new(config.one_process, config.beside_broker);
         let app = Arc::new(App {
             outcomes: outcomes::consume(&bus, &store)?,
             push_service: PushService::new(requester, config.reply_deadline),
@@ -177,16 +183,21 @@ impl Service {
                 allowed_origins: config.allowed_origins,
                 secure_cookie: config.secure_cookie,
                 seed_data: config.seed_data,
+                process: config.process,
                 session_lifetime: config.session_lifetime,
             },
             passwords,
             limits: RateLimits::new(),
             metrics: Metrics::new(),
             event_bus,
+            backend,
+            answers,
             bus,
             store,
         });
         let stop = CancellationToken::new();
+        let watching = app.backend.clone().watch(app.bus.clone(), stop.clone());
+        let background = vec![keeping_answers, tokio::spawn(watching)];
         let relay = tokio::spawn(publish(Arc::clone(&app), wake, stop.clone()));
         let router = router::router(Arc::clone(&app));
         Ok(Self {
@@ -194,6 +205,7 @@ impl Service {
             app,
             stop,
             relay,
+            background,
             _lock: lock,
         })
     }
@@ -238,6 +250,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.stop.cancel();
         self.relay.abort();
+        for task in &self.background {
+            task.abort();
+        }
     }
 }
 

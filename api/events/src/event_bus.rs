@@ -90,21 +90,23 @@ impl EventBus {
         Self::default()
     }
 
-    /// Hands `event` to every handler of its type and returns at once; how many handlers got it.
-    pub fn publish<E: Any + Send + Sync>(&self, event: E) -> usize {
+    /// Hands `event` to every handler of its type and returns at once; the names of those that got
+    /// it.
+    pub fn publish<E: Any + Send + Sync>(&self, event: E) -> Vec<String> {
         self.with_type::<E, _>(|known| {
             known.published.fetch_add(1, Ordering::Relaxed);
             if known.handlers.is_empty() {
                 known.unhandled.fetch_add(1, Ordering::Relaxed);
                 tracing::warn!(event = known.name, "nobody handles this event");
-                return 0;
+                return Vec::new();
             }
             let event: AnyEvent = Arc::new(event);
             known
                 .handlers
                 .iter()
                 .filter(|handler| handler.give(&event))
-                .count()
+                .map(|handler| handler.counts.name.clone())
+                .collect()
         })
     }
 
@@ -291,8 +293,8 @@ mod tests {
                 async { Ok(()) }
             });
         }
-        assert_eq!(bus.publish(Joined(7)), 2);
-        assert_eq!(bus.publish(Left), 0);
+        assert_eq!(bus.publish(Joined(7)), ["one", "other"]);
+        assert!(bus.publish(Left).is_empty());
         assert_eq!(bus.overview()[1].unhandled, 1);
         assert!(bus.shutdown(SOON).await);
         let mut seen = seen.lock().unwrap().clone();

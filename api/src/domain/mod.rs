@@ -7,6 +7,7 @@ mod contents;
 mod email;
 mod fate;
 mod image;
+pub mod journey;
 mod model;
 mod name;
 mod page;
@@ -17,9 +18,11 @@ pub use contents::{Contents, ContentsError};
 pub use email::{Email, EmailError};
 pub use fate::Fate;
 pub use image::{ImageError, ImageKind, ProfileImage};
+pub use journey::{Answer, Passage, Shown};
 pub use model::{
-    Comment, ConnectedUser, Connection, ConnectionRequest, Delivery, JoinedUser, NewComment,
-    NewUser, Post, ProfileChange, User, WrittenComment,
+    Comment, ConnectedUser, Connection, ConnectionRequest, Delivery, JoinedUser, LaneRecord,
+    NewComment, NewUser, Notified, Post, ProfileChange, Receipt, Suspect, Tally, User,
+    WrittenComment,
 };
 pub use name::{Name, NameError};
 pub use page::{Page, PageError};

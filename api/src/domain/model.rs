@@ -2,11 +2,11 @@
 
 use social_events::bus::Position;
 use social_events::{
-    CommentCreated, CommentId, EmailAddress, Envelope, EventId, PostId, PushOutcome, Timestamp,
-    TraceParent, UserDto, UserId, UserJoined, Writer,
+    CommentCreated, CommentId, EmailAddress, Envelope, EventId, Moment, PostId, PushOutcome,
+    Timestamp, TraceParent, UserDto, UserId, UserJoined, Writer,
 };
 
-use super::{Contents, Email, Name, ProfileImage};
+use super::{Contents, Email, Name, Passage, ProfileImage};
 
 /// Somebody who is about to join.
 #[derive(Debug, Clone)]
@@ -93,6 +93,8 @@ pub struct Post {
     pub likes_of_me: bool,
     /// How many comments it has.
     pub comments: i64,
+    /// The number of who wrote it.
+    pub writer_seq: UserId,
     /// Who wrote it.
     pub writer: Writer,
     /// When.
@@ -112,6 +114,8 @@ pub struct NewComment {
     pub contents: Contents,
     /// When.
     pub at: Timestamp,
+    /// When the request was read.
+    pub requested_at: Moment,
     /// The trace of the request.
     pub trace: TraceParent,
 }
@@ -121,12 +125,20 @@ pub struct NewComment {
 pub struct Comment {
     /// The number.
     pub seq: CommentId,
+    /// The post.
+    pub post: PostId,
+    /// Whose post it is.
+    pub post_writer: UserId,
     /// The text.
     pub contents: String,
+    /// The number of who wrote it.
+    pub writer_seq: UserId,
     /// Who wrote it.
     pub writer: Writer,
     /// When.
     pub create_at: Timestamp,
+    /// The way of its event; `None` when that was forgotten.
+    pub passage: Option<Box<Passage>>,
 }
 
 /// What writing a comment left behind.
@@ -202,4 +214,69 @@ pub struct Delivery {
     pub position: Option<Position>,
     /// What the push service said about it.
     pub outcome: Option<PushOutcome>,
+}
+
+/// What became of all confirmed comments, from one look at the database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Comments that were stored, and so confirmed.
+    pub confirmed: i64,
+    /// Events whose push was accepted, or that nobody had to get.
+    pub delivered: i64,
+    /// Events still on their way.
+    pub waiting: i64,
+    /// Events given up.
+    pub dead_lettered: i64,
+    /// Events that are nowhere.
+    pub lost: i64,
+    /// Pushes that a repeat did not need.
+    pub folded: i64,
+    /// The comments of lost events, the newest.
+    pub lost_comments: Vec<CommentId>,
+}
+
+/// An event that was published, and of which nothing has been heard since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    /// The outbox row.
+    pub outbox_seq: i64,
+    /// The event.
+    pub event_id: EventId,
+    /// Where its record is.
+    pub position: Position,
+}
+
+/// Who may say that an event's notification was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notified {
+    /// The author of a post, of a comment on it.
+    Author(UserId, CommentId),
+    /// Everybody but who joined.
+    EverybodyBut(UserId),
+}
+
+/// A device says that it showed a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Of which event.
+    pub event_id: EventId,
+    /// The device's session.
+    pub session: [u8; 32],
+    /// The notification's tag.
+    pub tag: String,
+    /// When it was shown, by the device's clock.
+    pub shown_at: Moment,
+    /// When the device said so.
+    pub received_at: Moment,
+}
+
+/// A record on a partition, as a neighbour sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneRecord {
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+    /// The key: a post author's number.
+    pub key: String,
 }

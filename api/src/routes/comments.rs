@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use social_events::{PostId, Timestamp};
+use axum::http::StatusCode;
+use social_events::{Moment, PostId, Timestamp};
 
 use super::views::{CommentDto, ContentsBody};
 use crate::app::App;
 use crate::auth::Reader;
-use crate::domain::{Contents, NewComment};
+use crate::domain::{Answer, Contents, NewComment};
 use crate::error::ApiError;
 use crate::events::CommentCreatedEvent;
 use crate::extract::{Json, Path};
-use crate::observe::Trace;
+use crate::observe::{RequestedAt, Trace};
 use crate::response::Success;
 
 /// Write a comment
@@ -29,6 +30,7 @@ pub(crate) async fn write(
     Reader { caller, owner }: Reader,
     Path((_, post)): Path<(i64, i64)>,
     Trace(trace): Trace,
+    RequestedAt(requested_at): RequestedAt,
     Json(body): Json<ContentsBody>,
 ) -> Result<Success<CommentDto>, ApiError> {
     let comment = NewComment {
@@ -37,12 +39,24 @@ pub(crate) async fn write(
         writer: caller,
         contents: Contents::parse(&body.contents)?,
         at: Timestamp::now(),
+        requested_at,
         trace,
     };
     let written = app.store.add_comment(comment).await?;
     let written = written.ok_or_else(|| ApiError::not_found("Post", format!("{owner}, {post}")))?;
-    app.event_bus.publish(CommentCreatedEvent(written.event));
-    Ok(Success::new(written.comment.into()))
+    let committed_at = Moment::now();
+    let event_id = written.event.id;
+    let raised_at = Moment::now();
+    let handlers = app.event_bus.publish(CommentCreatedEvent(written.event));
+    app.answers.note(Answer {
+        event_id,
+        committed_at,
+        raised_at,
+        handlers,
+        answered_at: Moment::now(),
+        status: StatusCode::OK.as_u16(),
+    });
+    Ok(Success::new(CommentDto::written(written.comment, trace)))
 }
 
 /// A post's comments, newest first
@@ -61,6 +75,9 @@ pub(crate) async fn list(
     let not_found = || ApiError::not_found("Post", format!("{owner}, {post}"));
     let comments = comments.ok_or_else(not_found)?;
     Ok(Success::new(
-        comments.into_iter().map(CommentDto::from).collect(),
+        comments
+            .into_iter()
+            .map(|comment| CommentDto::new(comment, app.settings.process))
+            .collect(),
     ))
 }

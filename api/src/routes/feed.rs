@@ -20,5 +20,10 @@ pub(crate) async fn show(
     Query(page): Query<PageQuery>,
 ) -> Result<Success<Vec<PostDto>>, ApiError> {
     let posts = app.store.feed(caller.user, page.try_into()?).await?;
-    Ok(Success::new(posts.into_iter().map(PostDto::from).collect()))
+    Ok(Success::new(
+        posts
+            .into_iter()
+            .map(|post| PostDto::new(post, &app.backend))
+            .collect(),
+    ))
 }

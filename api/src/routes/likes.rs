@@ -29,5 +29,6 @@ pub(crate) async fn like(
         .like(caller, owner, PostId(post), Timestamp::now())
         .await?;
     let not_found = || ApiError::not_found("Post", format!("{owner}, {post}"));
-    Ok(Success::new(liked.ok_or_else(not_found)?.into()))
+    let liked = liked.ok_or_else(not_found)?;
+    Ok(Success::new(PostDto::new(liked, &app.backend)))
 }

@@ -26,7 +26,7 @@ pub(crate) async fn write(
         .store
         .add_post(caller.user, &contents, Timestamp::now())
         .await?;
-    Ok(Success::new(post.into()))
+    Ok(Success::new(PostDto::new(post, &app.backend)))
 }
 
 /// One post
@@ -43,7 +43,8 @@ pub(crate) async fn show(
 ) -> Result<Success<PostDto>, ApiError> {
     let found = app.store.post(caller.user, PostId(post)).await?;
     let not_found = || ApiError::not_found("Post", post.to_string());
-    Ok(Success::new(found.ok_or_else(not_found)?.into()))
+    let found = found.ok_or_else(not_found)?;
+    Ok(Success::new(PostDto::new(found, &app.backend)))
 }
 
 /// A user's posts, newest first
@@ -60,5 +61,10 @@ pub(crate) async fn list(
         .store
         .posts(reader.caller, reader.owner, page.try_into()?)
         .await?;
-    Ok(Success::new(posts.into_iter().map(PostDto::from).collect()))
+    Ok(Success::new(
+        posts
+            .into_iter()
+            .map(|post| PostDto::new(post, &app.backend))
+            .collect(),
+    ))
 }

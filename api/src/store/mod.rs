@@ -4,6 +4,7 @@
 //! that acts for a user names that user, so that ownership is decided by the statement itself.
 //! An event is written to the outbox in the transaction of what it is about.
 
+mod changes;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -14,19 +15,26 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use social_events::bus::{Position, Record};
 use social_events::{
-    CommentId, Envelope, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
+    CommentId, Envelope, EventId, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
 };
+use tokio::sync::broadcast;
 
 use crate::domain::{
-    Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
-    NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
+    Answer, Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email,
+    JoinedUser, LaneRecord, NewComment, NewUser, Notified, Page, Post, ProfileChange, Receipt,
+    Suspect, Tally, User, WrittenComment,
 };
 
+pub use changes::{Change, Changes};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 /// How many comments of a post are listed, the newest.
 pub const COMMENTS_MAX: i64 = 500;
+/// How many events are forgotten at once.
+pub const FORGET_BATCH: i64 = 500;
+/// How many lost comments the verdict names.
+pub const LOST_TOLD_MAX: i64 = 100;
 
 /// The hash of a session's token.
 pub type TokenHash = [u8; 32];
@@ -179,6 +187,73 @@ pub trait Store: Outbox {
     /// event counts.
     async fn save_outcome(&self, outcome: &PushOutcome, read_at: Moment) -> Result<(), StoreError>;
 
+    /// Keeps how requests that wrote comments ended.
+    async fn save_answers(&self, answers: &[Answer]) -> Result<(), StoreError>;
+
+    /// Those of `seqs` that exist, newest first.
+    async fn comments_by_seq(&self, seqs: &[CommentId]) -> Result<Vec<Comment>, StoreError>;
+
+    /// The newest comments on posts that `viewer` may see, newest first.
+    async fn recent_comments(&self, viewer: UserId, limit: i64)
+    -> Result<Vec<Comment>, StoreError>;
+
+    /// The comment that a request of this trace wrote, 32 hexadecimal digits; of several the
+    /// last.
+    async fn comment_of_trace(&self, trace_id: &str) -> Result<Option<CommentId>, StoreError>;
+
+    /// The last `limit` records of a partition that this service published, up to an offset; in
+    /// order.
+    async fn lane(
+        &self,
+        topic: &str,
+        partition: i32,
+        up_to: i64,
+        limit: i64,
+    ) -> Result<Vec<LaneRecord>, StoreError>;
+
+    /// What became of all confirmed comments, from one look.
+    async fn tally(&self) -> Result<Tally, StoreError>;
+
+    /// Up to `limit` events of comments that were acknowledged before `acked_before` and have no
+    /// outcome, with an outbox row past `after`, in order.
+    async fn suspects(
+        &self,
+        after: i64,
+        acked_before: Moment,
+        limit: i64,
+    ) -> Result<Vec<Suspect>, StoreError>;
+
+    /// Notes that events are lost, but for those that have had an outcome meanwhile.
+    async fn mark_lost(&self, events: &[EventId]) -> Result<(), StoreError>;
+
+    /// Whom an event's notification was for; `None` for an unknown event.
+    async fn notified(&self, event: EventId) -> Result<Option<Notified>, StoreError>;
+
+    /// Keeps a receipt for the notification about `comment`, or about something else; a second
+    /// one of the same device changes nothing.
+    async fn add_receipt(
+        &self,
+        receipt: &Receipt,
+        comment: Option<CommentId>,
+    ) -> Result<(), StoreError>;
+
+    /// Forgets up to [`FORGET_BATCH`] settled events that are older than `before`, or not among
+    /// the newest `keep`, with their journeys; the verdict still counts them. How many went.
+    async fn forget(&self, before: Timestamp, keep: i64) -> Result<u64, StoreError>;
+
+    /// Makes every event pending again that was published and has no outcome: for a bus that
+    /// forgets with its process. How many there are.
+    async fn publish_again(&self) -> Result<u64, StoreError>;
+
+    /// Every change from now on, whichever instance makes it.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+
+    /// Tells of a change that is in no database of this service.
+    async fn announce(&self, change: Change) -> Result<(), StoreError>;
+
+    /// The database's name, for people.
+    fn database(&self) -> &'static str;
+
     /// Whether the database answers.
     async fn check(&self) -> Result<(), StoreError>;
 
@@ -214,10 +289,22 @@ pub trait Hold: Send {
     /// key may go on; all or none.
     async fn settle(
         self: Box<Self>,
-        published: &[(i64, Position)],
+        published: &[Published],
         refused: &[(i64, String)],
-        at: Timestamp,
     ) -> Result<(), StoreError>;
+}
+
+/// An event that was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The outbox row.
+    pub outbox_seq: i64,
+    /// Where the record is.
+    pub position: Position,
+    /// When it was sent.
+    pub sent_at: Moment,
+    /// When it was acknowledged.
+    pub acked_at: Moment,
 }
 
 /// An event on its way.

@@ -59,6 +59,7 @@ async fn comment(store: &dyn Store, owner: UserId, post: &Post) -> EventId {
         writer: owner,
         contents: Contents::parse("a comment").unwrap(),
         at: Timestamp::now(),
+        requested_at: Moment::now(),
         trace: TraceParent::random(),
     };
     store.add_comment(comment).await.unwrap().unwrap().event.id

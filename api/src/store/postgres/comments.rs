@@ -57,12 +57,16 @@ pub(super) async fn add(
         time: comment.at,
         ..Envelope::new(created, Some(comment.trace))
     };
-    outbox::add(tx, &event, Some(comment_id)).await?;
+    outbox::add(tx, &event, Some((comment_id, comment.requested_at))).await?;
     let comment = Comment {
         seq: comment_id,
+        post: comment.post,
+        post_writer: comment.post_writer,
         contents: comment.contents.as_str().to_owned(),
+        writer_seq: comment.writer,
         writer,
         create_at: comment.at,
+        passage: None,
     };
     Ok(Some(WrittenComment { comment, event }))
 }
@@ -81,14 +85,65 @@ pub(super) async fn of_post(
     if !exists {
         return Ok(None);
     }
-    let rows: Vec<CommentRow> = sqlx::query_as(
-        "SELECT c.seq, c.contents, u.email, u.name, c.create_at
-         FROM comments c JOIN users u ON u.seq = c.user_seq
-         WHERE c.post_seq = $1 ORDER BY c.seq DESC LIMIT $2",
+    let seqs: Vec<i64> = sqlx::query_scalar(
+        "SELECT seq FROM comments WHERE post_seq = $1 ORDER BY seq DESC LIMIT $2",
     )
     .bind(post.0)
     .bind(COMMENTS_MAX)
+    .fetch_all(&mut *connection)
+    .await?;
+    let seqs: Vec<_> = seqs.into_iter().map(CommentId).collect();
+    by_seqs(connection, &seqs).await.map(Some)
+}
+
+/// Those of `seqs` that exist, newest first, each with the way of its event.
+pub(super) async fn by_seqs(
+    connection: &mut PgConnection,
+    seqs: &[CommentId],
+) -> Result<Vec<Comment>, StoreError> {
+    let seqs: Vec<i64> = seqs.iter().map(|seq| seq.0).collect();
+    let rows: Vec<CommentRow> = sqlx::query_as(
+        "SELECT c.seq, c.post_seq, p.user_seq AS owner_seq, c.user_seq AS writer_seq, c.contents,
+                u.email, u.name, c.create_at,
+                o.seq AS outbox_seq, o.event_id, o.topic, o.record_key, o.traceparent,
+                o.requested_us, o.committed_us, o.raised_us, o.handlers, o.answered_us,
+                o.answer_status, o.sent_us, o.acked_us, o.partition, o.record_offset, o.refusal,
+                o.fate,
+                q.accepted, q.gone, q.dead_lettered, q.folded, q.steps, q.journey, q.read_us,
+                (SELECT min(shown_us) FROM push_receipts r WHERE r.event_id = o.event_id)
+                    AS shown_us,
+                (SELECT min(received_us) FROM push_receipts r WHERE r.event_id = o.event_id)
+                    AS received_us,
+                (SELECT count(*) FROM push_receipts r WHERE r.event_id = o.event_id) AS devices
+         FROM comments c
+             JOIN posts p ON p.seq = c.post_seq
+             JOIN users u ON u.seq = c.user_seq
+             LEFT JOIN outbox o ON o.comment_seq = c.seq
+             LEFT JOIN push_outcomes q ON q.event_id = o.event_id
+         WHERE c.seq = ANY($1) ORDER BY c.seq DESC",
+    )
+    .bind(seqs)
     .fetch_all(connection)
     .await?;
-    Ok(Some(rows.into_iter().map(Comment::from).collect()))
+    rows.into_iter().map(CommentRow::comment).collect()
+}
+
+/// The newest comments on posts that `viewer` may see.
+pub(super) async fn recent(
+    connection: &mut PgConnection,
+    viewer: UserId,
+    limit: i64,
+) -> Result<Vec<Comment>, StoreError> {
+    let seqs: Vec<i64> = sqlx::query_scalar(
+        "SELECT c.seq FROM comments c JOIN posts p ON p.seq = c.post_seq
+         WHERE p.user_seq = $1 OR p.user_seq IN (
+             SELECT target_seq FROM connections WHERE user_seq = $1 AND granted_at IS NOT NULL)
+         ORDER BY c.seq DESC LIMIT $2",
+    )
+    .bind(viewer.0)
+    .bind(limit)
+    .fetch_all(&mut *connection)
+    .await?;
+    let seqs: Vec<_> = seqs.into_iter().map(CommentId).collect();
+    by_seqs(connection, &seqs).await
 }

@@ -4,8 +4,10 @@
 //! are changed, and advisory locks where an order matters (`outbox`). Isolation is read committed;
 //! a transaction that meets another one is tried again.
 
+mod changes;
 mod comments;
 mod connections;
+mod journeys;
 mod outbox;
 mod outcomes;
 mod posts;
@@ -14,17 +16,20 @@ mod users;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use social_events::bus::Position;
 use social_events::{
-    CommentId, Envelope, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
+    CommentId, Envelope, EventId, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
 };
 use social_postgres::{Address, again};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-use super::{Hold, Outbox, Store, StoreError, Taken, TokenHash};
+use tokio::sync::broadcast;
+use tokio::task::AbortHandle;
+
+use super::{Change, Changes, Hold, Outbox, Published, Store, StoreError, Taken, TokenHash};
 use crate::domain::{
-    Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
-    NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
+    Answer, Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email,
+    JoinedUser, LaneRecord, NewComment, NewUser, Notified, Page, Post, ProfileChange, Receipt,
+    Suspect, Tally, User, WrittenComment,
 };
 
 /// What the server's lists of sessions call this service.
@@ -34,6 +39,8 @@ const APPLICATION: &str = "social-server-api";
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: PgPool,
+    changes: Changes,
+    listening: AbortHandle,
 }
 
 impl PostgresStore {
@@ -45,7 +52,13 @@ impl PostgresStore {
     pub async fn open(address: &Address) -> Result<Self, StoreError> {
         let migrations = sqlx::migrate!("./migrations/postgres");
         let pool = social_postgres::connect(address, APPLICATION, &migrations).await?;
-        Ok(Self { pool })
+        let changes = Changes::default();
+        let listening = changes::listen(pool.clone(), changes.clone());
+        Ok(Self {
+            pool,
+            changes,
+            listening: listening.abort_handle(),
+        })
     }
 
     async fn write(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -150,6 +163,7 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             let asked = connections::ask(&mut tx, user, target, at).await?;
+            changes::tell(&mut tx, Change::Connections(user, target)).await?;
             tx.commit().await?;
             Ok(asked)
         })
@@ -165,6 +179,7 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             let granted = connections::grant(&mut tx, user, requester, at).await?;
+            changes::tell(&mut tx, Change::Connections(user, requester)).await?;
             tx.commit().await?;
             Ok(granted)
         })
@@ -172,7 +187,14 @@ impl Store for PostgresStore {
     }
 
     async fn remove_connections(&self, user: UserId, other: UserId) -> Result<bool, StoreError> {
-        connections::remove(&mut *self.pool.acquire().await?, user, other).await
+        again(|| async {
+            let mut tx = self.write().await?;
+            let removed = connections::remove(&mut tx, user, other).await?;
+            changes::tell(&mut tx, Change::Connections(user, other)).await?;
+            tx.commit().await?;
+            Ok(removed)
+        })
+        .await
     }
 
     async fn add_post(
@@ -184,6 +206,7 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             let post = posts::add(&mut tx, writer, contents, at).await?;
+            changes::tell(&mut tx, Change::Post(post.seq)).await?;
             tx.commit().await?;
             Ok(post)
         })
@@ -217,6 +240,7 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             let liked = posts::like(&mut tx, viewer, owner, post, at).await?;
+            changes::tell(&mut tx, Change::Post(post)).await?;
             tx.commit().await?;
             Ok(liked)
         })
@@ -227,6 +251,10 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             let written = comments::add(&mut tx, &comment).await?;
+            if let Some(written) = &written {
+                changes::tell(&mut tx, Change::Comment(written.comment.seq)).await?;
+                changes::tell(&mut tx, Change::Post(written.comment.post)).await?;
+            }
             tx.commit().await?;
             Ok(written)
         })
@@ -262,10 +290,127 @@ impl Store for PostgresStore {
         again(|| async {
             let mut tx = self.write().await?;
             outcomes::save(&mut tx, outcome, read_at).await?;
+            if let Some(comment) = outcome.comment_id {
+                changes::tell(&mut tx, Change::Outcome(comment)).await?;
+            }
             tx.commit().await?;
             Ok(())
         })
         .await
+    }
+
+    async fn save_answers(&self, answers: &[Answer]) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.write().await?;
+            let comments = journeys::save_answers(&mut tx, answers).await?;
+            tell_journeys(&mut tx, comments).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn comments_by_seq(&self, seqs: &[CommentId]) -> Result<Vec<Comment>, StoreError> {
+        comments::by_seqs(&mut *self.pool.acquire().await?, seqs).await
+    }
+
+    async fn recent_comments(
+        &self,
+        viewer: UserId,
+        limit: i64,
+    ) -> Result<Vec<Comment>, StoreError> {
+        comments::recent(&mut *self.pool.acquire().await?, viewer, limit).await
+    }
+
+    async fn comment_of_trace(&self, trace_id: &str) -> Result<Option<CommentId>, StoreError> {
+        journeys::comment_of_trace(&mut *self.pool.acquire().await?, trace_id).await
+    }
+
+    async fn lane(
+        &self,
+        topic: &str,
+        partition: i32,
+        up_to: i64,
+        limit: i64,
+    ) -> Result<Vec<LaneRecord>, StoreError> {
+        let mut reader = self.pool.acquire().await?;
+        journeys::lanes(&mut reader, topic, partition, up_to, limit).await
+    }
+
+    async fn tally(&self) -> Result<Tally, StoreError> {
+        journeys::tally(&mut *self.pool.acquire().await?).await
+    }
+
+    async fn suspects(
+        &self,
+        after: i64,
+        acked_before: Moment,
+        limit: i64,
+    ) -> Result<Vec<Suspect>, StoreError> {
+        let mut reader = self.pool.acquire().await?;
+        journeys::suspects(&mut reader, after, acked_before, limit).await
+    }
+
+    async fn mark_lost(&self, events: &[EventId]) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.write().await?;
+            let comments = journeys::mark_lost(&mut tx, events).await?;
+            tell_journeys(&mut tx, comments).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn notified(&self, event: EventId) -> Result<Option<Notified>, StoreError> {
+        journeys::notified(&mut *self.pool.acquire().await?, event).await
+    }
+
+    async fn add_receipt(
+        &self,
+        receipt: &Receipt,
+        comment: Option<CommentId>,
+    ) -> Result<(), StoreError> {
+        again(|| async {
+            let mut tx = self.write().await?;
+            journeys::add_receipt(&mut tx, receipt).await?;
+            tell_journeys(&mut tx, comment).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn forget(&self, before: Timestamp, keep: i64) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.write().await?;
+            let forgotten = journeys::forget(&mut tx, before, keep).await?;
+            tx.commit().await?;
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    async fn publish_again(&self) -> Result<u64, StoreError> {
+        again(|| async {
+            let mut tx = self.write().await?;
+            let again = journeys::publish_again(&mut tx).await?;
+            tx.commit().await?;
+            Ok(again)
+        })
+        .await
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.listen()
+    }
+
+    async fn announce(&self, change: Change) -> Result<(), StoreError> {
+        changes::tell(&mut *self.pool.acquire().await?, change).await
+    }
+
+    fn database(&self) -> &'static str {
+        "PostgreSQL"
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -274,6 +419,7 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        self.listening.abort();
         self.pool.close().await;
     }
 }
@@ -303,14 +449,24 @@ struct Held(Transaction<'static, Postgres>);
 impl Hold for Held {
     async fn settle(
         self: Box<Self>,
-        published: &[(i64, Position)],
+        published: &[Published],
         refused: &[(i64, String)],
-        at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.0;
-        outbox::mark_published(&mut tx, published, at).await?;
-        outbox::mark_refused(&mut tx, refused).await?;
+        let mut comments = outbox::mark_published(&mut tx, published).await?;
+        comments.extend(outbox::mark_refused(&mut tx, refused).await?);
+        tell_journeys(&mut tx, comments).await?;
         tx.commit().await?;
         Ok(())
     }
+}
+
+async fn tell_journeys(
+    tx: &mut PgConnection,
+    comments: impl IntoIterator<Item = CommentId>,
+) -> Result<(), StoreError> {
+    for comment in comments {
+        changes::tell(tx, Change::Journey(comment)).await?;
+    }
+    Ok(())
 }

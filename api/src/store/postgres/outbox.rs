@@ -1,18 +1,18 @@
 //! The outbox: events on their way, and where they went.
 
-use social_events::bus::Position;
-use social_events::{CommentId, Envelope, Event, PostId, Timestamp, TraceParent, UserId};
+use social_events::{CommentId, Envelope, Event, Moment, PostId, Timestamp, TraceParent, UserId};
 use sqlx::PgConnection;
 
-use crate::domain::Delivery;
+use crate::domain::{Delivery, Fate};
 use crate::store::rows::outbox::{DeliveryRow, PendingRow};
-use crate::store::{PendingEvent, StoreError};
+use crate::store::{PendingEvent, Published, StoreError};
 
-/// Adds an event, within the transaction of what it is about.
+/// Adds an event, within the transaction of what it is about: a comment, and when its request was
+/// read, or something else.
 pub(super) async fn add<E: Event>(
     tx: &mut PgConnection,
     event: &Envelope<E>,
-    comment: Option<CommentId>,
+    comment: Option<(CommentId, Moment)>,
 ) -> Result<(), StoreError> {
     // The number below is then drawn in the order in which this key's transactions commit.
     sqlx::query(
@@ -27,8 +27,8 @@ pub(super) async fn add<E: Event>(
     let trace = event.trace.unwrap_or_else(TraceParent::random);
     sqlx::query(
         "INSERT INTO outbox (event_id, event_type, event_version, event_time, traceparent, topic,
-                             record_key, payload, comment_seq)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                             record_key, payload, comment_seq, requested_us)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(event.id.to_string())
     .bind(E::TYPE)
@@ -38,7 +38,8 @@ pub(super) async fn add<E: Event>(
     .bind(E::TOPIC)
     .bind(event.event.key())
     .bind(payload)
-    .bind(comment.map(|comment| comment.0))
+    .bind(comment.map(|(comment, _)| comment.0))
+    .bind(comment.map(|(_, requested_at)| requested_at.micros()))
     .execute(tx)
     .await?;
     Ok(())
@@ -91,37 +92,55 @@ pub(super) async fn pending_count(connection: &mut PgConnection) -> Result<i64, 
     Ok(count)
 }
 
+/// The comments whose events these are.
 pub(super) async fn mark_published(
     tx: &mut PgConnection,
-    published: &[(i64, Position)],
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    for (seq, position) in published {
-        sqlx::query(
-            "UPDATE outbox SET published_at = $1, partition = $2, record_offset = $3 WHERE seq = $4",
+    published: &[Published],
+) -> Result<Vec<CommentId>, StoreError> {
+    let mut comments = Vec::with_capacity(published.len());
+    for Published {
+        outbox_seq,
+        position,
+        sent_at,
+        acked_at,
+    } in published
+    {
+        let comment: Option<Option<i64>> = sqlx::query_scalar(
+            "UPDATE outbox SET published_at = $2, partition = $3, record_offset = $4, sent_us = $5,
+                               acked_us = $6
+             WHERE seq = $1 RETURNING comment_seq",
         )
-        .bind(at.millis())
+        .bind(outbox_seq)
+        .bind(Timestamp::from(*acked_at).millis())
         .bind(position.partition)
         .bind(position.offset)
-        .bind(seq)
-        .execute(&mut *tx)
+        .bind(sent_at.micros())
+        .bind(acked_at.micros())
+        .fetch_optional(&mut *tx)
         .await?;
+        comments.extend(comment.flatten().map(CommentId));
     }
-    Ok(())
+    Ok(comments)
 }
 
+/// The comments whose events these are.
 pub(super) async fn mark_refused(
     tx: &mut PgConnection,
     refused: &[(i64, String)],
-) -> Result<(), StoreError> {
+) -> Result<Vec<CommentId>, StoreError> {
+    let mut comments = Vec::new();
     for (seq, cause) in refused {
-        sqlx::query("UPDATE outbox SET refusal = $1 WHERE seq = $2")
-            .bind(cause)
-            .bind(seq)
-            .execute(&mut *tx)
-            .await?;
+        let comment: Option<Option<i64>> = sqlx::query_scalar(
+            "UPDATE outbox SET refusal = $2, fate = $3 WHERE seq = $1 RETURNING comment_seq",
+        )
+        .bind(seq)
+        .bind(cause)
+        .bind(Fate::Dead.name())
+        .fetch_optional(&mut *tx)
+        .await?;
+        comments.extend(comment.flatten().map(CommentId));
     }
-    Ok(())
+    Ok(comments)
 }
 
 /// The outbox row of a comment on `owner`'s post; the outcome is another table's.

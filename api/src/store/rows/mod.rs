@@ -2,6 +2,7 @@
 
 pub(crate) mod comments;
 pub(crate) mod connections;
+pub(crate) mod journeys;
 pub(crate) mod outbox;
 pub(crate) mod outcomes;
 pub(crate) mod posts;

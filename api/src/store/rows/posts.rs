@@ -1,6 +1,6 @@
 //! Rows about posts.
 
-use social_events::{EmailAddress, PostId, Timestamp, Writer};
+use social_events::{EmailAddress, PostId, Timestamp, UserId, Writer};
 use sqlx::FromRow;
 
 use crate::domain::Post;
@@ -12,6 +12,7 @@ pub(crate) struct PostRow {
     pub(crate) like_count: i64,
     pub(crate) liked: bool,
     pub(crate) comment_count: i64,
+    pub(crate) writer_seq: i64,
     pub(crate) email: String,
     pub(crate) name: String,
     pub(crate) create_at: i64,
@@ -25,6 +26,7 @@ impl From<PostRow> for Post {
             likes: row.like_count,
             likes_of_me: row.liked,
             comments: row.comment_count,
+            writer_seq: UserId(row.writer_seq),
             writer: Writer {
                 email: EmailAddress { address: row.email },
                 name: Some(row.name),

@@ -6,6 +6,7 @@
 
 mod comments;
 mod connections;
+mod journeys;
 mod outbox;
 mod outcomes;
 mod posts;
@@ -17,19 +18,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use social_events::bus::Position;
 use social_events::{
-    CommentId, Envelope, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
+    CommentId, Envelope, EventId, Moment, PostId, PushOutcome, Timestamp, UserId, UserUpdated,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Sqlite, Transaction};
 
-use super::{Hold, Outbox, Store, StoreError, Taken, TokenHash};
+use tokio::sync::broadcast;
+
+use super::{Change, Changes, Hold, Outbox, Published, Store, StoreError, Taken, TokenHash};
 use crate::domain::{
-    Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email, JoinedUser,
-    NewComment, NewUser, Page, Post, ProfileChange, User, WrittenComment,
+    Answer, Comment, ConnectedUser, Connection, ConnectionRequest, Contents, Delivery, Email,
+    JoinedUser, LaneRecord, NewComment, NewUser, Notified, Page, Post, ProfileChange, Receipt,
+    Suspect, Tally, User, WrittenComment,
 };
 
 const READERS_MAX: u32 = 4;
@@ -41,6 +44,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    changes: Changes,
 }
 
 impl SqliteStore {
@@ -62,7 +66,11 @@ impl SqliteStore {
         let readers = pool(READERS_MAX)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            changes: Changes::default(),
+        })
     }
 
     /// Opens a database in memory. It is gone with the store.
@@ -83,7 +91,14 @@ impl SqliteStore {
         Ok(Self {
             readers: writer.clone(),
             writer,
+            changes: Changes::default(),
         })
+    }
+
+    fn tell_journeys(&self, comments: impl IntoIterator<Item = CommentId>) {
+        for comment in comments {
+            self.changes.tell(Change::Journey(comment));
+        }
     }
 
     /// A transaction that takes the write lock at once, not at its first write.
@@ -188,6 +203,7 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let asked = connections::ask(&mut tx, user, target, at).await?;
         tx.commit().await?;
+        self.changes.tell(Change::Connections(user, target));
         Ok(asked)
     }
 
@@ -200,11 +216,14 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let granted = connections::grant(&mut tx, user, requester, at).await?;
         tx.commit().await?;
+        self.changes.tell(Change::Connections(user, requester));
         Ok(granted)
     }
 
     async fn remove_connections(&self, user: UserId, other: UserId) -> Result<bool, StoreError> {
-        connections::remove(&mut *self.writer.acquire().await?, user, other).await
+        let removed = connections::remove(&mut *self.writer.acquire().await?, user, other).await?;
+        self.changes.tell(Change::Connections(user, other));
+        Ok(removed)
     }
 
     async fn add_post(
@@ -216,6 +235,7 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let post = posts::add(&mut tx, writer, contents, at).await?;
         tx.commit().await?;
+        self.changes.tell(Change::Post(post.seq));
         Ok(post)
     }
 
@@ -246,6 +266,7 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let liked = posts::like(&mut tx, viewer, owner, post, at).await?;
         tx.commit().await?;
+        self.changes.tell(Change::Post(post));
         Ok(liked)
     }
 
@@ -253,6 +274,10 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         let written = comments::add(&mut tx, comment).await?;
         tx.commit().await?;
+        if let Some(written) = &written {
+            self.changes.tell(Change::Comment(written.comment.seq));
+            self.changes.tell(Change::Post(written.comment.post));
+        }
         Ok(written)
     }
 
@@ -285,7 +310,108 @@ impl Store for SqliteStore {
         let mut tx = self.write().await?;
         outcomes::save(&mut tx, outcome, read_at).await?;
         tx.commit().await?;
+        if let Some(comment) = outcome.comment_id {
+            self.changes.tell(Change::Outcome(comment));
+        }
         Ok(())
+    }
+
+    async fn save_answers(&self, answers: &[Answer]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let comments = journeys::save_answers(&mut tx, answers).await?;
+        tx.commit().await?;
+        self.tell_journeys(comments);
+        Ok(())
+    }
+
+    async fn comments_by_seq(&self, seqs: &[CommentId]) -> Result<Vec<Comment>, StoreError> {
+        comments::by_seqs(&mut *self.readers.acquire().await?, seqs).await
+    }
+
+    async fn recent_comments(
+        &self,
+        viewer: UserId,
+        limit: i64,
+    ) -> Result<Vec<Comment>, StoreError> {
+        comments::recent(&mut *self.readers.acquire().await?, viewer, limit).await
+    }
+
+    async fn comment_of_trace(&self, trace_id: &str) -> Result<Option<CommentId>, StoreError> {
+        journeys::comment_of_trace(&mut *self.readers.acquire().await?, trace_id).await
+    }
+
+    async fn lane(
+        &self,
+        topic: &str,
+        partition: i32,
+        up_to: i64,
+        limit: i64,
+    ) -> Result<Vec<LaneRecord>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        journeys::lanes(&mut reader, topic, partition, up_to, limit).await
+    }
+
+    async fn tally(&self) -> Result<Tally, StoreError> {
+        journeys::tally(&mut *self.readers.begin().await?).await
+    }
+
+    async fn suspects(
+        &self,
+        after: i64,
+        acked_before: Moment,
+        limit: i64,
+    ) -> Result<Vec<Suspect>, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        journeys::suspects(&mut reader, after, acked_before, limit).await
+    }
+
+    async fn mark_lost(&self, events: &[EventId]) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let comments = journeys::mark_lost(&mut tx, events).await?;
+        tx.commit().await?;
+        self.tell_journeys(comments);
+        Ok(())
+    }
+
+    async fn notified(&self, event: EventId) -> Result<Option<Notified>, StoreError> {
+        journeys::notified(&mut *self.readers.acquire().await?, event).await
+    }
+
+    async fn add_receipt(
+        &self,
+        receipt: &Receipt,
+        comment: Option<CommentId>,
+    ) -> Result<(), StoreError> {
+        journeys::add_receipt(&mut *self.writer.acquire().await?, receipt).await?;
+        self.tell_journeys(comment);
+        Ok(())
+    }
+
+    async fn forget(&self, before: Timestamp, keep: i64) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let forgotten = journeys::forget(&mut tx, before, keep).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    async fn publish_again(&self) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let again = journeys::publish_again(&mut tx).await?;
+        tx.commit().await?;
+        Ok(again)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.listen()
+    }
+
+    async fn announce(&self, change: Change) -> Result<(), StoreError> {
+        self.changes.tell(change);
+        Ok(())
+    }
+
+    fn database(&self) -> &'static str {
+        "SQLite"
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -320,14 +446,14 @@ impl Outbox for SqliteStore {
 impl Hold for SqliteStore {
     async fn settle(
         self: Box<Self>,
-        published: &[(i64, Position)],
+        published: &[Published],
         refused: &[(i64, String)],
-        at: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        outbox::mark_published(&mut tx, published, at).await?;
-        outbox::mark_refused(&mut tx, refused).await?;
+        let mut comments = outbox::mark_published(&mut tx, published).await?;
+        comments.extend(outbox::mark_refused(&mut tx, refused).await?);
         tx.commit().await?;
+        self.tell_journeys(comments);
         Ok(())
     }
 }

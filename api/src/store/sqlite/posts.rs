@@ -32,7 +32,8 @@ async fn by_seq(
     post: PostId,
 ) -> Result<Option<Post>, StoreError> {
     let row: Option<PostRow> = sqlx::query_as(
-        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, p.user_seq AS writer_seq, u.email,
+                u.name,
                 EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
                     AS liked
          FROM posts p JOIN users u ON u.seq = p.user_seq
@@ -53,7 +54,8 @@ pub(super) async fn of_user(
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
     let rows: Vec<PostRow> = sqlx::query_as(
-        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, p.user_seq AS writer_seq, u.email,
+                u.name,
                 EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
                     AS liked
          FROM posts p JOIN users u ON u.seq = p.user_seq
@@ -75,7 +77,8 @@ pub(super) async fn visible(
     post: PostId,
 ) -> Result<Option<Post>, StoreError> {
     let row: Option<PostRow> = sqlx::query_as(
-        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, p.user_seq AS writer_seq, u.email,
+                u.name,
                 EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
                     AS liked
          FROM posts p JOIN users u ON u.seq = p.user_seq
@@ -96,7 +99,8 @@ pub(super) async fn feed(
     page: Page,
 ) -> Result<Vec<Post>, StoreError> {
     let rows: Vec<PostRow> = sqlx::query_as(
-        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, u.email, u.name,
+        "SELECT p.seq, p.contents, p.like_count, p.comment_count, p.create_at, p.user_seq AS writer_seq, u.email,
+                u.name,
                 EXISTS (SELECT 1 FROM likes l WHERE l.post_seq = p.seq AND l.user_seq = ?1)
                     AS liked
          FROM posts p JOIN users u ON u.seq = p.user_seq
