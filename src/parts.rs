@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ottla::Broker;
-use social_events::Bus;
+use social_events::{Bus, ProcessId};
+use social_server_api::BesideBroker;
 use social_server_push::Console;
 use social_server_push::endpoint::{EndpointPolicy, HostRule};
 use social_server_push::push_service::{self, LocalPushService, PushServiceConfig};
@@ -113,8 +114,9 @@ pub(crate) async fn start(plan: Plan<'_>) -> anyhow::Result<Parts> {
     };
     let push_service = start_push_service(&plan, &mut list).await?;
     let bus = buses(&plan, bootstrap.as_deref())?;
-    let push = start_push(&plan, push_service.as_ref(), bus.push, &mut list).await?;
-    let api = start_api(&plan, bus.api, &mut list).await?;
+    let process = ProcessId::random();
+    let push = start_push(&plan, push_service.as_ref(), bus.push, process, &mut list).await?;
+    let api = start_api(&plan, bus.api, process, &mut list).await?;
     anyhow::ensure!(
         push.ready(READY_DEADLINE).await && api.service().ready(READY_DEADLINE).await,
         "the services did not get their partitions within {} s; is Kafka at {} healthy?",
@@ -253,6 +255,7 @@ async fn start_push(
     plan: &Plan<'_>,
     push_service: Option<&LocalPushService>,
     bus: Bus,
+    process: ProcessId,
     list: &mut Vec<Part>,
 ) -> anyhow::Result<social_server_push::Running> {
     let began = Instant::now();
@@ -268,6 +271,7 @@ async fn start_push(
         endpoints,
         console: plan.console.clone(),
         transport: plan.transport.clone(),
+        process,
         ..social_server_push::Config::default()
     };
     let running = social_server_push::start(config, bus)
@@ -284,13 +288,19 @@ async fn start_push(
 async fn start_api(
     plan: &Plan<'_>,
     bus: Bus,
+    process: ProcessId,
     list: &mut Vec<Part>,
 ) -> anyhow::Result<social_server_api::Running> {
+    let broker = list.iter().find(|part| part.kind == PartKind::Broker);
+    let beside_broker = broker.map(|part| BesideBroker { start: part.took });
     let began = Instant::now();
     let config = social_server_api::Config {
         listen: plan.api,
         data_dir: plan.data.as_ref().map(|data| data.join("api")),
         seed_data: plan.seed_data,
+        process,
+        one_process: true,
+        beside_broker,
         ..social_server_api::Config::default()
     };
     let running = social_server_api::start(config, bus)

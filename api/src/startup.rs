@@ -197,7 +197,12 @@ impl Service {
         });
         let stop = CancellationToken::new();
         let watching = app.backend.clone().watch(app.bus.clone(), stop.clone());
-        let background = vec![keeping_answers, tokio::spawn(watching)];
+        let reading = ensure_read_topics(app.bus.clone(), stop.clone());
+        let background = vec![
+            keeping_answers,
+            tokio::spawn(watching),
+            tokio::spawn(reading),
+        ];
         let relay = tokio::spawn(publish(Arc::clone(&app), wake, stop.clone()));
         let router = router::router(Arc::clone(&app));
         Ok(Self {
@@ -312,17 +317,23 @@ fn make_private(file: &Path) -> io::Result<()> {
 /// Nothing is published before its topic is there: a cluster that creates topics by itself would
 /// make it with another number of partitions. Until then events wait in the outbox.
 async fn publish(app: Arc<App>, wake: Arc<Notify>, stop: CancellationToken) {
-    if ensure_topics(&app.bus, &stop).await {
+    if ensure_topics(&app.bus, topics::OWNED_BY_API, &stop).await {
         let relay = Relay::new(app.store.clone(), app.bus.clone());
         relay.run(wake, app, stop).await;
     }
 }
 
-/// Makes sure, as soon as the bus answers, that the topics this service publishes to exist; false
-/// when the service stops before.
-async fn ensure_topics(bus: &Bus, stop: &CancellationToken) -> bool {
+/// Makes sure, as soon as the bus answers, that what this service reads exists, whether or not its
+/// owner has been there.
+async fn ensure_read_topics(bus: Bus, stop: CancellationToken) {
+    ensure_topics(&bus, topics::READ_BY_API, &stop).await;
+}
+
+/// Makes sure, as soon as the bus answers, that `topics` exist; false when the service stops
+/// before.
+async fn ensure_topics(bus: &Bus, topics: &[&str], stop: &CancellationToken) -> bool {
     let mut told = false;
-    while let Err(reason) = bus.ensure_topics(topics::OWNED_BY_API).await {
+    while let Err(reason) = bus.ensure_topics(topics).await {
         if !told {
             tracing::warn!(%reason, "topics are not there yet");
             told = true;

@@ -132,6 +132,7 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
 
     tasks.spawn(retries::run(Arc::clone(&pusher), stop.clone()));
     tasks.spawn(retries::housekeeping(Arc::clone(&pusher), stop.clone()));
+    tasks.spawn(ensure_read_topics(bus.clone(), stop.clone()));
     tasks.spawn(publish(pusher, bus.clone(), commits, stop.clone()));
     let web = web::Web {
         store,
@@ -220,14 +221,20 @@ async fn publish(
     commits: mpsc::Receiver<Committed>,
     stop: CancellationToken,
 ) {
-    ensure_topics(&bus, &stop).await;
+    ensure_topics(&bus, topics::OWNED_BY_PUSH, &stop).await;
     relay::run(pusher, bus, commits, stop).await;
 }
 
-/// Makes sure, as soon as the bus answers, that the topics this service publishes to exist.
-async fn ensure_topics(bus: &Bus, stop: &CancellationToken) {
+/// Makes sure, as soon as the bus answers, that what this service reads exists, whether or not its
+/// owner has been there.
+async fn ensure_read_topics(bus: Bus, stop: CancellationToken) {
+    ensure_topics(&bus, topics::READ_BY_PUSH, &stop).await;
+}
+
+/// Makes sure, as soon as the bus answers, that `topics` exist.
+async fn ensure_topics(bus: &Bus, topics: &[&str], stop: &CancellationToken) {
     let mut told = false;
-    while let Err(reason) = bus.ensure_topics(topics::OWNED_BY_PUSH).await {
+    while let Err(reason) = bus.ensure_topics(topics).await {
         if !told {
             tracing::warn!(%reason, "topics are not there yet");
             told = true;

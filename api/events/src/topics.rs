@@ -13,14 +13,16 @@ pub const SUBSCRIPTION_RESPONSE: &str = "v1.event.subscription.response";
 /// What became of an event's pushes; key: the seq of the user who was notified.
 pub const PUSH_OUTCOME: &str = "v1.event.push-outcome";
 
-/// What the API service publishes, and therefore creates.
+/// What the API service publishes, and therefore owns. An owner publishes nothing before its topics
+/// are there. A reader makes sure of them as well, so that whichever service starts first is ready
+/// without the other.
 pub const OWNED_BY_API: &[&str] = &[
     COMMENT_CREATED,
     USER_JOINED,
     USER_UPDATED,
     SUBSCRIPTION_REQUEST,
 ];
-/// What the push service publishes, and therefore creates.
+/// What the push service publishes, and therefore owns.
 pub const OWNED_BY_PUSH: &[&str] = &[SUBSCRIPTION_RESPONSE, PUSH_OUTCOME];
 /// What the API service reads.
 pub const READ_BY_API: &[&str] = &[SUBSCRIPTION_RESPONSE, PUSH_OUTCOME];

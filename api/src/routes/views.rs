@@ -18,6 +18,12 @@ pub(crate) struct WriterDto {
     writer: Writer,
 }
 
+impl WriterDto {
+    pub(crate) fn new(seq: UserId, writer: Writer) -> Self {
+        Self { seq, writer }
+    }
+}
+
 /// A post, as the caller sees it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,10 +58,7 @@ impl PostDto {
             likes: post.likes,
             likes_of_me: post.likes_of_me,
             comments: post.comments,
-            writer: WriterDto {
-                seq: post.writer_seq,
-                writer: post.writer,
-            },
+            writer: WriterDto::new(post.writer_seq, post.writer),
             create_at: post.create_at,
             partition: backend.partition_of(&key),
             key,
@@ -112,10 +115,7 @@ impl CommentDto {
             seq: comment.seq,
             post_id: comment.post,
             contents: comment.contents,
-            writer: WriterDto {
-                seq: comment.writer_seq,
-                writer: comment.writer,
-            },
+            writer: WriterDto::new(comment.writer_seq, comment.writer),
             create_at: comment.create_at,
             trace_id: None,
             travel: None,

@@ -25,11 +25,16 @@ async fn a_comment_looks_as_documented_and_is_counted() {
         .post(&path, &commenter, json!({"contents": "잘 봤어요"}))
         .await
         .ok();
-    let writer = json!({"email": {"address": "commenter@test.kr"}, "name": "commenter"});
-    assert_eq!(
-        comment,
-        json!({"seq": 1, "contents": "잘 봤어요", "writer": writer, "createAt": comment["createAt"]})
-    );
+    let writer = json!({
+        "seq": commenter.seq, "email": {"address": "commenter@test.kr"}, "name": "commenter"
+    });
+    let expected = json!({
+        "seq": 1, "postId": 1, "contents": "잘 봤어요", "writer": writer,
+        "createAt": comment["createAt"], "traceId": comment["traceId"],
+        "travel": {"state": "waiting"}
+    });
+    assert_eq!(comment, expected);
+    assert_eq!(comment["traceId"].as_str().unwrap().len(), 32);
     app.post(&path, &owner, json!({"contents": "고마워요"}))
         .await
         .ok();

@@ -7,6 +7,7 @@ mod comments;
 mod connections;
 mod docs;
 mod errors;
+mod journeys;
 mod on_kafka;
 mod outbox;
 mod page;

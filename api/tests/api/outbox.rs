@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use social_events::bus::{ConsumerSettings, Handled, Incoming, Position};
-use social_events::{Bus, EventId, Timestamp, TraceParent, UserId, topics};
+use social_events::bus::{ConsumerSettings, Handled, Incoming};
+use social_events::{Bus, EventId, Moment, Timestamp, TraceParent, UserId, topics};
 use social_server_api::domain::{Contents, Email, Name, NewComment, NewUser, Post};
 use social_server_api::outbox::{Pass, Relay};
-use social_server_api::store::{Hold, Outbox, SqliteStore, Store, StoreError, Taken};
+use social_server_api::store::{Hold, Outbox, Published, SqliteStore, Store, StoreError, Taken};
 use tokio::sync::mpsc;
 
 use crate::support::{SOON, store};
@@ -103,9 +103,8 @@ struct Crash;
 impl Hold for Crash {
     async fn settle(
         self: Box<Self>,
-        _: &[(i64, Position)],
+        _: &[Published],
         _: &[(i64, String)],
-        _: Timestamp,
     ) -> Result<(), StoreError> {
         Err(StoreError::Unreadable("crash"))
     }

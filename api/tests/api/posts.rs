@@ -13,11 +13,11 @@ async fn a_post_looks_as_documented() {
         .post("/api/post", &user, json!({"contents": "첫 글입니다"}))
         .await
         .ok();
-    let writer = json!({"email": {"address": "one@test.kr"}, "name": "one"});
+    let writer = json!({"seq": 1, "email": {"address": "one@test.kr"}, "name": "one"});
     assert_eq!(
         post,
         json!({"seq": 1, "contents": "첫 글입니다", "likes": 0, "likesOfMe": false, "comments": 0,
-               "writer": writer, "createAt": post["createAt"]})
+               "writer": writer, "createAt": post["createAt"], "key": "1"})
     );
 }
 

@@ -63,6 +63,14 @@ pub fn postgres() -> Option<Address> {
     Some(Address::parse(&url, &schema).unwrap())
 }
 
+/// The name of the database that [`config`] names.
+pub fn database() -> &'static str {
+    match std::env::var("TEST_POSTGRES") {
+        Ok(_) => "PostgreSQL",
+        Err(_) => "SQLite",
+    }
+}
+
 /// An empty database, where [`config`] says.
 pub async fn store() -> Arc<dyn Store> {
     match postgres() {
