@@ -30,7 +30,7 @@ const VIEWS = {
 };
 
 const whole = new AbortController().signal;
-const main = el("main", { id: "main" });
+const main = el("main", { id: "main", tabindex: "-1" });
 const { parts, mark } = frame(main);
 let leave = new AbortController();
 let view = null;
