@@ -10,6 +10,7 @@ import { nothingSevere } from "./page/accessibility.mjs";
 import { serverAway } from "./page/connection.mjs";
 import { aFailureEndsTheWay, everyStep, nothingIsInvented, playedAtItsOwnMoments, textIsNeverMarkup } from "./page/journeys.mjs";
 import { keyboardOnly } from "./page/keyboard.mjs";
+import { charactersAsPeopleCount, eventsHoweverCut } from "./page/modules.mjs";
 import { blockedPermission, noPushHere, pushIsShown } from "./page/notifications.mjs";
 import { onAPhone } from "./page/phone.mjs";
 
@@ -34,6 +35,8 @@ test("a permission that was refused is told", () => blockedPermission(stage));
 test("a browser without push is told so within seconds", () => noPushHere(stage));
 test("a push is shown and its receipt completes the journey", () => pushIsShown(stage));
 test("a server that is away is told, and what was missed is shown", () => serverAway(stage));
+test("events are read the same wherever their bytes are cut", () => eventsHoweverCut(stage));
+test("a character is what people see as one", () => charactersAsPeopleCount(stage));
 
 test("a journey has every step, each at its moment", () => everyStep(stage));
 test("a journey shows no figure that its trace does not have", () => nothingIsInvented(stage));

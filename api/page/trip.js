@@ -16,7 +16,7 @@ const STATES = {
 
 /** The link at the right edge of a comment. */
 export function tripLink(comment, journey) {
-  if (comment.travel && !travels.has(comment.traceId)) remember(comment.traceId, comment.travel);
+  learn(comment);
   const link = el("a.trip", {
     href: `/trace/${comment.traceId}`,
     title: () => t("이 댓글의 여정 보기", "See this comment’s journey"),
@@ -44,8 +44,14 @@ export function travelled(traces) {
 function draw(link, traceId) {
   const { state, millis } = travels.get(traceId) ?? { state: "waiting" };
   const [word, mark] = STATES[state] ?? [null, ""];
-  link.className = `trip ${mark}`;
+  link.className = `trip ${word === null ? "" : "word"} ${mark}`.trim();
   link.textContent = word === null ? `${Math.round(millis)} ms` : word();
+}
+
+/** The stream may have told of the end before the comment's own answer came. */
+function learn({ traceId, travel }) {
+  const isNews = !travels.has(traceId) || (travel && travel.state !== "waiting");
+  if (travel && isNews) remember(traceId, travel);
 }
 
 function remember(traceId, travel) {
