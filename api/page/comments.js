@@ -19,6 +19,7 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
   const path = `/api/user/${post.writer.seq}/post/${post.seq}/comment`;
   const rows = new Map();
   const list = el("div.comments", { role: "list" });
+  const trouble = el("p.refusal", { role: "alert" });
   const more = el("button.btn.small.quiet", { type: "button", hidden: true, on: { click: () => { shown = Infinity; arrange(); } } });
   let shown = SHOWN_FIRST;
 
@@ -62,12 +63,13 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
     try {
       const comments = await call("GET", `${path}/list`);
       for (const comment of comments) place(comment, false);
-      list.querySelector(".ghost, .refusal")?.remove();
+      trouble.textContent = "";
       arrange();
       onCount(rows.size);
     } catch (error) {
-      if (rows.size === 0) list.replaceChildren(el("p.refusal", { role: "alert" }, explain(error)));
+      if (rows.size === 0) trouble.textContent = explain(error);
     } finally {
+      list.querySelector(".ghost")?.remove();
       list.removeAttribute("aria-busy");
     }
   };
@@ -75,7 +77,7 @@ export function commentList(post, { user, journey, onCount, onWritten }) {
   /** The newest one that has a journey. */
   const newest = () => list.querySelector(".cmt[data-trace]")?.dataset.trace;
   const loaded = load();
-  return { node: el("div", list, more, writing.form), add, load, loaded, newest, focus: () => writing.area.focus() };
+  return { node: el("div", trouble, list, more, writing.form), add, load, loaded, newest, focus: () => writing.area.focus() };
 }
 
 function commentRow(comment, post, journey) {

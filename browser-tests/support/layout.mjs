@@ -17,7 +17,7 @@ export const smallTargets = (page, pixels) =>
       if (target.closest("[inert]") || !target.checkVisibility({ visibilityProperty: true })) continue;
       const { width, height } = target.getBoundingClientRect();
       const within = target.tagName === "A" && getComputedStyle(target).display === "inline";
-      if (within || width === 0 || (width >= least && height >= least)) continue;
+      if (within || width === 0 || (Math.round(width) >= least && Math.round(height) >= least)) continue;
       if (target.matches(".skip, .sr")) continue;
       small.push(`${target.tagName.toLowerCase()}.${target.className || target.id} ${width.toFixed(0)}×${height.toFixed(0)} “${target.textContent.trim().slice(0, 20)}”`);
     }
