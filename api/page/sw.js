@@ -5,7 +5,7 @@
 
 const DATABASE = "ottla";
 const RECEIPTS_MAX = 50;
-/** Pauses before a receipt is sent again, in milliseconds; later ones wait for the next event. */
+/** Pauses before the server is asked again, in milliseconds; receipts wait for the next event then. */
 const PAUSES = [0, 1_000, 4_000];
 
 self.addEventListener("install", () => self.skipWaiting());
@@ -66,17 +66,29 @@ async function clicked(notification) {
   await sendReceipts();
 }
 
-/** The browser replaced its subscription: the new one goes to the server. */
+/**
+ * The browser replaced its subscription: the new one goes to the server. Whatever broke the old
+ * one may have hit the server too, so it gets some time to come back.
+ */
 async function resubscribe(event) {
-  const owner = await read("owner");
-  if (owner === undefined || owner !== (await read("user"))) return;
+  for (const pause of PAUSES) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const owner = await read("owner");
+    if (owner === undefined || owner !== (await read("user"))) return;
+    if (await tellOf(event).catch(() => false)) return;
+  }
+}
+
+/** Whether the server knows this browser's subscription now, or never will. */
+async function tellOf(event) {
   const options = event.oldSubscription?.options ?? {
     userVisibleOnly: true,
     applicationServerKey: (await (await fetch("/api/push/key")).json()).response,
   };
   const subscription = event.newSubscription ?? (await self.registration.pushManager.subscribe(options));
   const { endpoint, keys } = subscription.toJSON();
-  await post("/api/subscribe", { notificationEndPoint: endpoint, publicKey: keys.p256dh, auth: keys.auth });
+  const { status } = await post("/api/subscribe", { notificationEndPoint: endpoint, publicKey: keys.p256dh, auth: keys.auth });
+  return !mayBeTakenLater(status);
 }
 
 /** What pages say. Every answer means that it is kept. */
@@ -109,8 +121,7 @@ function moment() {
 
 async function keepReceipt(receipt) {
   if (receipt.eventId === undefined) return;
-  const others = (await receipts()).filter((one) => one.eventId !== receipt.eventId);
-  await write("receipts", [...others, receipt].slice(-RECEIPTS_MAX));
+  await changeReceipts((kept) => [...kept.filter((one) => one.eventId !== receipt.eventId), receipt].slice(-RECEIPTS_MAX));
 }
 
 const receipts = async () => (await read("receipts")) ?? [];
@@ -121,7 +132,7 @@ async function sendReceipts() {
     await new Promise((resolve) => setTimeout(resolve, pause));
     const sent = await Promise.all((await receipts()).map(send));
     const done = new Set(sent.filter((one) => one !== null));
-    await write("receipts", (await receipts()).filter((one) => !done.has(one.eventId)));
+    await changeReceipts((kept) => kept.filter((one) => !done.has(one.eventId)));
     if ((await receipts()).length === 0) return;
   }
 }
@@ -130,12 +141,13 @@ async function sendReceipts() {
 async function send(receipt) {
   try {
     const { status } = await post("/api/push/receipt", receipt);
-    const later = status >= 500 || status === 429 || status === 401;
-    return later ? null : receipt.eventId;
+    return mayBeTakenLater(status) ? null : receipt.eventId;
   } catch {
     return null;
   }
 }
+
+const mayBeTakenLater = (status) => status >= 500 || status === 429 || status === 401;
 
 const post = (path, body) =>
   fetch(path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
@@ -169,3 +181,11 @@ async function use(mode, act) {
 const read = (name) => use("readonly", (values) => values.get(name));
 const write = (name, value) =>
   use("readwrite", (values) => (value === undefined ? values.delete(name) : values.put(value, name)));
+
+/** In one transaction: pushes come side by side, and none may lose the receipt of another. */
+const changeReceipts = (change) =>
+  use("readwrite", (values) => {
+    const reading = values.get("receipts");
+    reading.onsuccess = () => values.put(change(reading.result ?? []), "receipts");
+    return reading;
+  });
