@@ -171,7 +171,7 @@ async fn browse(
     };
     match closed {
         Some(ended) => ended,
-        None => window.close().await,
+        None => window.end().await,
     }
 }
 

@@ -19,7 +19,7 @@ type Preference = (&'static str, Value);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     Flag(bool),
-    Number(u32),
+    Number(i32),
     Text(String),
 }
 
@@ -42,6 +42,9 @@ pub(crate) fn preferences(push_service: SocketAddr, headless: bool) -> Vec<Prefe
         ("browser.shell.checkDefaultBrowser", Flag(false)),
         ("datareporting.policy.dataSubmissionEnabled", Flag(false)),
         ("termsofuse.bypassNotification", Flag(true)),
+        // Ctrl-C looks like a crash to Firefox. It would open the page twice, then in safe mode.
+        ("browser.sessionstore.resume_from_crash", Flag(false)),
+        ("toolkit.startup.max_resumed_crashes", Number(-1)),
     ];
     if headless {
         preferences.push(("permissions.default.desktop-notification", Number(1)));

@@ -1,5 +1,6 @@
-//! The Firefox that runs: opened, waited for, and closed in order, so that a
-//! profile that is kept is whole.
+//! The Firefox that runs: opened, waited for, and ended. Firefox knows no
+//! signal that makes it quit in order: a person who keeps a profile and closes
+//! the window has everything in it, one who presses Ctrl-C what a crash leaves.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use super::profile::Profile;
 use super::program::Program;
 use crate::cli::FirefoxOptions;
 
-/// How long Firefox may take to write its profile and go.
-const CLOSES_WITHIN: Duration = Duration::from_secs(10);
+/// How long Firefox may take to go.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What it says goes to a file beside its profile: it says a lot.
 const LOG: &str = "firefox.log";
@@ -33,7 +34,7 @@ pub(super) struct Window {
 
 impl Window {
     /// Opens `page`. Firefox gets a process group of its own, so that a Ctrl-C
-    /// meets this process only, which then closes it in order.
+    /// meets this process only, which then ends one part after the other.
     pub(super) fn open(
         program: &Program,
         profile: &Profile,
@@ -70,10 +71,10 @@ impl Window {
         Ok(())
     }
 
-    /// Closes it, and waits until its profile is written.
-    pub(super) async fn close(mut self) -> anyhow::Result<()> {
+    /// Ends it, and waits until it is gone.
+    pub(super) async fn end(mut self) -> anyhow::Result<()> {
         self.tell(Signal::SIGTERM);
-        if timeout(CLOSES_WITHIN, self.firefox.wait()).await.is_err() {
+        if timeout(ENDS_WITHIN, self.firefox.wait()).await.is_err() {
             self.tell(Signal::SIGKILL);
             self.firefox.wait().await.context("Firefox is lost")?;
         }
@@ -86,7 +87,7 @@ impl Window {
         if let Some(group) = group
             && let Err(error) = killpg(Pid::from_raw(group), signal)
         {
-            tracing::warn!(%error, "Firefox cannot be closed");
+            tracing::warn!(%error, "Firefox cannot be ended");
         }
     }
 
