@@ -3,7 +3,7 @@
 
 import { el } from "./dom.js";
 import { t } from "./i18n.js";
-import { lastMillis } from "./journey-model.js";
+import { totalMillis } from "./journey-model.js";
 import { durationParts } from "./journey-words.js";
 
 /** So much of a comment says which one it is; all of it stands in the feed. */
@@ -31,7 +31,8 @@ export function drawHead(trace) {
   const figure = el("b");
   const unit = el("span");
   const position = (millis) => {
-    const parts = durationParts(millis ?? trace?.totalMillis ?? lastMillis(trace));
+    const total = totalMillis(trace);
+    const parts = durationParts(Math.min(millis ?? total, total));
     figure.textContent = parts.figure;
     unit.textContent = parts.unit;
   };

@@ -23,7 +23,7 @@ export function lanes(all, place) {
 function drawLane({ partition, records }, place) {
   const own = partition === place.partition;
   const id = `lane-${(drawn += 1)}`;
-  const label = own ? `@${place.offset}` : "";
+  const label = own ? `@${place.offset}` : records.length === 0 ? "—" : "";
   const cells = records.map((record) => drawRecord(record, own && record.offset === place.offset, id));
   return el(
     own ? "div.l.on" : "div.l",

@@ -41,6 +41,11 @@ export function lastMillis(trace) {
   return Math.max(0, ...trace.steps.map((step) => step.offsetMillis));
 }
 
+/** How long the comment took to where it is: an offset may be committed after it arrived. */
+export function totalMillis({ totalMillis: total, parts }) {
+  return total ?? parts.reduce((sum, { millis }) => sum + millis, 0);
+}
+
 /** One device of several that got nothing is no end. */
 function endOf({ steps, state }) {
   const ended = state === "dead" || state === "lost";

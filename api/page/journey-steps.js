@@ -57,7 +57,7 @@ function drawLines({ lines, bracket }) {
 function drawLine({ texts, code, refused }) {
   const parts = texts.map((text) => (typeof text === "string" ? text : el("b", text.strong)));
   const line = el("p", ...parts);
-  line.className = refused ? "d why" : code ? "d" : "d said";
+  line.className = refused ? "d why" : code ? "d" : "d plain";
   return line;
 }
 

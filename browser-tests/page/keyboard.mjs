@@ -67,14 +67,17 @@ async function looksAtTheJourney(page) {
   await pressOn(page, "#journey .seg button:nth-child(3)");
   const lit = () => page.$$eval("#journey [data-at].done", (rows) => rows.length);
   assert.equal(await lit(), 1, "step by step begins with one step");
-  await pressBackOn(page, "#journey .jctl button");
+  await pressBackOn(page, "#journey .jctl > button:first-child");
   assert.equal(await lit(), 2, "and goes on by one");
 
   await tabTo(page, "#journey .cells");
-  const before = await page.$eval("#journey .cells:focus", (lane) => lane.getAttribute("aria-activedescendant"));
+  const lane = () => page.$eval("#journey .cells:focus", (cells) => cells.getAttribute("aria-label"));
+  assert.match(await lane(), /^partition 0,/);
   await page.keyboard.press("ArrowDown");
-  const after = await page.$eval("#journey .cells:focus", (lane) => lane.getAttribute("aria-activedescendant"));
-  assert.notEqual(before, after, "an arrow leads to the next lane");
+  assert.match(await lane(), /^partition 1,/);
+  await page.keyboard.press("ArrowDown");
+  const record = () => page.$eval("#journey .cells:focus", (cells) => document.getElementById(cells.getAttribute("aria-activedescendant")).ariaLabel);
+  assert.match(await record(), /^@\d+, key 2$/, "the record that came last on its partition is at hand");
 
   await page.keyboard.press("Escape");
   assert.equal(await focused(page, ".cmt .trip"), true, "Esc leads back to the comment");
@@ -95,7 +98,11 @@ async function changesLanguageAndTheme(page) {
   assert.match(await page.$eval("#journey h2", (title) => title.textContent), /여정/);
 
   const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const light = await paper();
-  await pressOn(page, "#theme");
-  while ((await paper()) === light) await page.keyboard.press("Enter");
+  const seen = [await paper()];
+  await tabTo(page, "#theme");
+  for (let press = 0; press < 3; press += 1) {
+    await page.keyboard.press("Enter");
+    seen.push(await paper());
+  }
+  assert.equal(new Set(seen).size, 2, "light and dark take turns");
 }

@@ -13,8 +13,9 @@ export async function permit(page, origin, setting) {
   });
 }
 
-/** Hands `payload` to the active worker of `origin`. */
+/** Hands `payload` to the active worker of `origin`, as soon as it knows who is logged in. */
 export async function deliverPush(page, origin, payload) {
+  await page.waitForFunction(workerKnowsTheUser, { polling: 50 });
   const debug = await page.createCDPSession();
   const registered = new Promise((resolve) => {
     debug.on("ServiceWorker.workerVersionUpdated", ({ versions }) => {
@@ -39,4 +40,16 @@ export function pushFor({ eventId, traceId, post, userId, commenter }) {
     traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
     userId,
   };
+}
+
+/** In the page: what the worker keeps for itself. */
+async function workerKnowsTheUser() {
+  const names = await indexedDB.databases();
+  if (!names.some(({ name }) => name === "ottla")) return false;
+  return new Promise((resolve) => {
+    indexedDB.open("ottla").onsuccess = ({ target: { result: database } }) => {
+      const asked = database.transaction("values").objectStore("values").get("user");
+      asked.onsuccess = () => (database.close(), resolve(asked.result !== undefined));
+    };
+  });
 }
