@@ -17,7 +17,7 @@ mod settings;
 mod ticket;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use ottla_core::batch::header::stamp_position;
@@ -88,18 +88,27 @@ pub(crate) struct FetchFrom {
     pub(crate) at_least_one: bool,
 }
 
-/// A partition this node leads.
+/// A partition this node leads. One that nobody has used is little more than its
+/// name: log, state and waiters are made for the first who asks for them.
 #[derive(Debug)]
 pub(crate) struct Partition {
+    /// Until there is a log, which holds on to it as long as it is open.
+    storage: Mutex<Option<Arc<Storage>>>,
+    /// Of its log, whether it is there or not.
+    folder: Box<str>,
     topic_id: TopicId,
     index: PartitionIndex,
+    /// Since when this node leads it.
+    leader_epoch: LeaderEpoch,
+    /// Itself, for the syncing thread to find.
+    weak: Weak<Partition>,
     /// Apart from the lock below, so that a batch can be checked before it.
     settings: ArcSwap<PartitionSettings>,
     /// Held by who takes segments away or puts others in their place: one at a
     /// time, on threads that may block.
     upkeep: Mutex<()>,
     on_committed: OnceLock<OnCommitted>,
-    inner: Mutex<Inner>,
+    inner: OnceLock<Box<Mutex<Inner>>>,
 }
 
 /// Told, on the syncing thread, that a sync may have committed something, or
@@ -127,55 +136,66 @@ struct Open {
 }
 
 impl Partition {
-    /// Opens the log in `folder` (`topic-0`), replays it and leads from then
-    /// on. A log that cannot be opened leaves the partition offline: others
-    /// must not suffer.
+    /// Leads the partition whose log is in `folder` (`topic-0`) from now on. What
+    /// is there of the log is opened and replayed; if that cannot be done the
+    /// partition is offline: others must not suffer.
     pub(crate) fn open(
         storage: &Arc<Storage>,
         folder: &str,
         topic_id: TopicId,
         index: PartitionIndex,
         leader_epoch: LeaderEpoch,
-        settings: PartitionSettings,
+        settings: impl Into<Arc<PartitionSettings>>,
     ) -> Arc<Partition> {
-        let opened = open_log(storage, folder, topic_id, &settings, leader_epoch);
-        let open = opened.map_err(|error| {
-            tracing::error!(%folder, %error, "partition offline: its log cannot be opened");
-            Unavailable::Offline
-        });
-        let partition = Arc::new(Partition {
+        let partition = Arc::new_cyclic(|weak| Partition {
+            storage: Mutex::new(Some(Arc::clone(storage))),
+            folder: folder.into(),
             topic_id,
             index,
-            settings: ArcSwap::from_pointee(settings),
+            leader_epoch,
+            weak: Weak::clone(weak),
+            settings: ArcSwap::new(settings.into()),
             upkeep: Mutex::default(),
             on_committed: OnceLock::new(),
-            inner: Mutex::new(Inner {
-                open,
-                waiters: Waiters::default(),
-            }),
+            inner: OnceLock::new(),
         });
-        partition.hear_of_syncs();
+        if storage.knows_log(folder) {
+            drop(partition.inner());
+        }
         partition
+    }
+
+    fn open_log(&self, storage: &Arc<Storage>) -> Result<Open, Unavailable> {
+        let (folder, settings) = (&*self.folder, self.settings.load());
+        let opened = open_log(storage, folder, self.topic_id, &settings, self.leader_epoch);
+        match opened {
+            Ok(open) => {
+                self.hear_of_syncs(&open);
+                Ok(open)
+            }
+            Err(error) => {
+                tracing::error!(%folder, %error, "partition offline: its log cannot be opened");
+                Err(Unavailable::Offline)
+            }
+        }
     }
 
     /// Commits what a sync made durable, as soon as it is. After a sync that
     /// failed nobody knows what is on the disk: nothing is served any more.
-    fn hear_of_syncs(self: &Arc<Self>) {
-        let weak = Arc::downgrade(self);
-        if let Ok(open) = &self.inner().open {
-            open.log.on_synced(Box::new(move |synced| {
-                let Some(partition) = weak.upgrade() else {
-                    return;
-                };
-                match synced {
-                    Ok(_) => partition.synced(),
-                    Err(_) => drop(partition.close(Unavailable::Offline)),
-                }
-                if let Some(OnCommitted(tell)) = partition.on_committed.get() {
-                    tell();
-                }
-            }));
-        }
+    fn hear_of_syncs(&self, open: &Open) {
+        let weak = Weak::clone(&self.weak);
+        open.log.on_synced(Box::new(move |synced| {
+            let Some(partition) = weak.upgrade() else {
+                return;
+            };
+            match synced {
+                Ok(_) => partition.synced(),
+                Err(_) => drop(partition.close(Unavailable::Offline)),
+            }
+            if let Some(OnCommitted(tell)) = partition.on_committed.get() {
+                tell();
+            }
+        }));
     }
 
     /// Sets, once, who is told of every commit that waited for a sync.
@@ -193,13 +213,13 @@ impl Partition {
     }
 
     /// Obeys another configuration from the next append on.
-    pub(crate) fn set_settings(&self, settings: PartitionSettings) {
+    pub(crate) fn set_settings(&self, settings: Arc<PartitionSettings>) {
         let mut inner = self.inner();
         if let Ok(open) = &mut inner.open {
             open.log.set_config(settings.log.clone());
         }
         // Under the lock above, so that log and rules change together.
-        self.settings.store(Arc::new(settings));
+        self.settings.store(settings);
     }
 
     /// The one synchronous step: decide, write, replay. `records` is what a
@@ -260,12 +280,18 @@ impl Partition {
 
     /// The marks as they are now.
     pub(crate) fn marks(&self) -> Result<Marks, Unavailable> {
-        self.with_open(|open| open.state.marks())
+        match self.is_used() {
+            true => self.with_open(|open| open.state.marks()),
+            false => Ok(Marks::empty_at(Offset(0), self.leader_epoch)),
+        }
     }
 
     /// Bytes its log holds.
     pub(crate) fn size_bytes(&self) -> Result<u64, Unavailable> {
-        self.with_open(|open| open.log.size_bytes())
+        match self.is_used() {
+            true => self.with_open(|open| open.log.size_bytes()),
+            false => Ok(0),
+        }
     }
 
     /// Resolves when the high watermark has reached `target`; `None` if it has.
@@ -361,6 +387,8 @@ impl Partition {
     /// Closes the partition because the node stops, and its log in order, so
     /// that the next start has nothing to check.
     pub(crate) fn shut_down(&self) {
+        // One that nobody used needs no log to be closed.
+        self.made(|_| Err(Unavailable::Offline));
         let Some(open) = self.take(Unavailable::Offline) else {
             return;
         };
@@ -378,17 +406,33 @@ impl Partition {
         }
     }
 
+    /// Whether there is more than a name: if not, there is nothing to tidy up.
+    fn is_used(&self) -> bool {
+        self.inner.get().is_some()
+    }
+
+    /// What is used; made once, with what `open` says about its log.
+    fn made(&self, open: impl FnOnce(Arc<Storage>) -> Result<Open, Unavailable>) -> &Mutex<Inner> {
+        self.inner.get_or_init(|| {
+            let mut storage = self.storage.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = storage.take().map_or(Err(Unavailable::Offline), open);
+            let waiters = Waiters::default();
+            Box::new(Mutex::new(Inner { open, waiters }))
+        })
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(|poisoned| {
+        let inner = self.made(|storage| self.open_log(&storage));
+        inner.lock().unwrap_or_else(|poisoned| {
             // A step that panicked may have written and not replayed. Only this
             // partition is out of service, until a restart reads its log again;
             // whoever holds a ticket of it can still let go.
-            let mut inner = poisoned.into_inner();
-            inner.open = Err(Unavailable::Offline);
-            inner.waiters.take_all().up(Err(Unavailable::Offline));
-            self.inner.clear_poison();
+            let mut guard = poisoned.into_inner();
+            guard.open = Err(Unavailable::Offline);
+            guard.waiters.take_all().up(Err(Unavailable::Offline));
+            inner.clear_poison();
             tracing::error!(topic = %self.topic_id, index = %self.index, "partition offline: a step panicked");
-            inner
+            guard
         })
     }
 }

@@ -47,7 +47,7 @@ impl Partitions {
         topic_id: TopicId,
         index: PartitionIndex,
         leader_epoch: LeaderEpoch,
-        settings: PartitionSettings,
+        settings: Arc<PartitionSettings>,
     ) -> Arc<Partition> {
         if let Some(known) = self.find(topic_id, index) {
             return known;
@@ -71,9 +71,9 @@ impl Partitions {
     }
 
     /// Tells every partition of a topic its new settings.
-    pub(crate) fn configure(&self, topic: TopicId, settings: &PartitionSettings) {
+    pub(crate) fn configure(&self, topic: TopicId, settings: &Arc<PartitionSettings>) {
         for partition in self.of_topic(topic) {
-            partition.set_settings(settings.clone());
+            partition.set_settings(Arc::clone(settings));
         }
     }
 
@@ -145,12 +145,12 @@ mod tests {
     use super::*;
     use crate::storage::LogConfig;
 
-    fn settings() -> PartitionSettings {
-        PartitionSettings {
+    fn settings() -> Arc<PartitionSettings> {
+        Arc::new(PartitionSettings {
             rules: AppendRules::default(),
             log: LogConfig::default(),
             producer_id_expiration_ms: 1,
-        }
+        })
     }
 
     #[test]

@@ -192,7 +192,7 @@ impl Node {
     /// Brings partitions in line with `records`, which made `image`.
     fn apply(&self, image: &MetadataImage, records: &[MetadataRecord]) {
         // A topic's partitions come one after the other, and there may be many.
-        let mut of_topic: Option<(TopicId, PartitionSettings)> = None;
+        let mut of_topic: Option<(TopicId, Arc<PartitionSettings>)> = None;
         for record in records {
             match record {
                 MetadataRecord::Partition {
@@ -228,11 +228,11 @@ impl Node {
     pub(super) fn open_partition(
         &self,
         topic: &TopicImage,
-        settings: &PartitionSettings,
+        settings: &Arc<PartitionSettings>,
         index: PartitionIndex,
         leader_epoch: LeaderEpoch,
     ) {
-        let (name, settings) = (&topic.name, settings.clone());
+        let (name, settings) = (&topic.name, Arc::clone(settings));
         self.partitions
             .open(name, topic.id, index, leader_epoch, settings);
     }
@@ -257,13 +257,13 @@ impl Node {
     }
 
     /// What applies to the partitions of `topic`.
-    pub(super) fn partition_settings(&self, topic: &TopicImage) -> PartitionSettings {
+    pub(super) fn partition_settings(&self, topic: &TopicImage) -> Arc<PartitionSettings> {
         let properties = &self.config.properties;
-        PartitionSettings::new(
+        Arc::new(PartitionSettings::new(
             &TopicConfig::resolve(properties, &topic.configs),
             properties.number("producer.id.expiration.ms"),
             properties.is_on("ottla.validate.compressed"),
-        )
+        ))
     }
 }
 

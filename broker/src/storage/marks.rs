@@ -123,6 +123,15 @@ impl Marks {
         }
     }
 
+    /// Whether anything is known about a log there.
+    pub fn know(&self, folder: &str) -> bool {
+        let state = self.state();
+        let known = [&state.synced, &state.log_starts, &state.cleaned];
+        known.iter().any(|offsets| offsets.contains_key(folder))
+            || state.verified.contains_key(folder)
+            || state.ended.contains_key(folder)
+    }
+
     /// The log was opened and ends at `log_end`: how it was stopped is no
     /// longer true, nor what was said of bytes that are gone.
     pub fn opened(&self, folder: &str, log_end: Offset) {

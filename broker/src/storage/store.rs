@@ -161,6 +161,13 @@ impl Storage {
         })
     }
 
+    /// Whether there may be something of a log in `folder`. If not, it need not
+    /// be opened before somebody asks for it.
+    pub fn knows_log(&self, folder: &str) -> bool {
+        let is_empty = |names: Vec<String>| names.is_empty();
+        self.marks.know(folder) || !self.disk.list(folder).is_ok_and(is_empty)
+    }
+
     /// Sets, once, who is told when a segment of a compacted log was closed, or
     /// a log is compacted from now on. It runs under the log's lock.
     pub fn on_dirtier(&self, tell: Box<dyn Fn() + Send + Sync>) {

@@ -43,15 +43,28 @@ pub struct TopicImage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionImage {
     /// All replicas, the preferred leader first.
-    pub replicas: Vec<NodeId>,
+    pub replicas: Arc<[NodeId]>,
     /// The replicas in sync with the leader.
-    pub isr: Vec<NodeId>,
+    pub isr: Arc<[NodeId]>,
     /// Who leads, if anybody.
     pub leader: Option<NodeId>,
     /// Counts leaders.
     pub leader_epoch: LeaderEpoch,
     /// Counts changes of any kind.
     pub partition_epoch: i32,
+}
+
+impl PartitionImage {
+    /// Keeps one list where two are equal: most partitions of a topic have the
+    /// same replicas, and all of them in sync.
+    fn share_nodes_of(&mut self, other: &PartitionImage) {
+        if self.replicas == other.replicas {
+            self.replicas = Arc::clone(&other.replicas);
+        }
+        if self.isr == self.replicas {
+            self.isr = Arc::clone(&self.replicas);
+        }
+    }
 }
 
 impl MetadataImage {
@@ -154,7 +167,11 @@ impl MetadataImage {
             } else if position == topic.partitions.len() {
                 // The controller writes partitions in order: only the next one
                 // can be new.
-                topic.partitions.push(partition.clone());
+                let mut partition = partition.clone();
+                if let Some(last) = topic.partitions.last() {
+                    partition.share_nodes_of(last);
+                }
+                topic.partitions.push(partition);
             }
         });
     }

@@ -293,8 +293,8 @@ impl Reader<'_> {
         self.nodes()?; // being added
         let leader = self.i32()?;
         let partition = PartitionImage {
-            replicas,
-            isr,
+            replicas: replicas.into(),
+            isr: isr.into(),
             leader: (leader >= 0).then_some(NodeId(leader)),
             leader_epoch: LeaderEpoch(self.i32()?),
             partition_epoch: self.i32()?,
@@ -371,8 +371,8 @@ mod tests {
                     topic_id,
                     index: PartitionIndex(index),
                     partition: PartitionImage {
-                        replicas,
-                        isr,
+                        replicas: replicas.into(),
+                        isr: isr.into(),
                         leader: leader.map(NodeId),
                         leader_epoch: LeaderEpoch(epoch),
                         partition_epoch: epoch,

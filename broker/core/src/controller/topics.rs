@@ -293,7 +293,7 @@ fn records_of(
     let partitions = placement
         .iter()
         .enumerate()
-        .map(|(index, replicas)| new_partition(id, PartitionIndex(index as i32), replicas.clone()));
+        .map(|(index, replicas)| new_partition(id, PartitionIndex(index as i32), replicas));
     let configs = configs.iter().map(|(name, value)| MetadataRecord::Config {
         resource: super::ConfigResource::Topic(Arc::clone(&request.name)),
         name: name.into(),
@@ -305,14 +305,12 @@ fn records_of(
         .collect()
 }
 
-fn new_partition(
-    topic_id: TopicId,
-    index: PartitionIndex,
-    replicas: Vec<NodeId>,
-) -> MetadataRecord {
+fn new_partition(topic_id: TopicId, index: PartitionIndex, replicas: &[NodeId]) -> MetadataRecord {
+    let leader = replicas.first().copied();
+    let replicas: Arc<[NodeId]> = replicas.into();
     let partition = PartitionImage {
-        isr: replicas.clone(),
-        leader: replicas.first().copied(),
+        isr: Arc::clone(&replicas),
+        leader,
         replicas,
         leader_epoch: LeaderEpoch(0),
         partition_epoch: 0,
@@ -400,7 +398,7 @@ pub fn decide_create_partitions(
     };
     let records = (current..wanted)
         .zip(placement)
-        .map(|(index, replicas)| new_partition(topic.id, PartitionIndex(index), replicas));
+        .map(|(index, replicas)| new_partition(topic.id, PartitionIndex(index), &replicas));
     Ok(records.collect())
 }
 

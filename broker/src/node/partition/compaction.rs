@@ -110,6 +110,9 @@ impl Partition {
     }
 
     fn view(&self) -> Option<LogView> {
+        if !self.is_used() {
+            return None;
+        }
         let inner = self.inner();
         let open = inner.open.as_ref().ok()?;
         open.log.view(open.state.marks().high_watermark)

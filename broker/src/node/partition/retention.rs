@@ -31,6 +31,9 @@ impl Partition {
     }
 
     fn expiry(&self) -> Result<Option<Expiry>, StorageError> {
+        if !self.is_used() {
+            return Ok(None);
+        }
         let inner = self.inner();
         let Ok(open) = &inner.open else {
             return Ok(None);

@@ -313,3 +313,26 @@ fn concurrent_producers_get_dense_offsets_and_readers_whole_batches() {
     let each: i64 = (0..200).map(|turn| 1 + turn % 3).sum();
     assert_eq!(partition.marks().unwrap().log_end, Offset(4 * each));
 }
+
+#[test]
+fn a_partition_that_nobody_uses_is_little_more_than_its_name() {
+    let unused = partition(settings());
+    assert!(size_of::<Partition>() <= 160, "{}", size_of::<Partition>());
+    let marks = Marks::empty_at(Offset(0), LeaderEpoch(3));
+    assert_eq!(unused.marks(), Ok(marks));
+    assert_eq!(unused.size_bytes(), Ok(0));
+    unused.expire(NOW).unwrap();
+    assert!(unused.dirty_range(NOW).unwrap().is_none());
+    assert!(!unused.is_used());
+    fetch(&unused, 0).unwrap();
+    assert!(unused.is_used());
+    assert_eq!(unused.marks(), Ok(marks), "as it said before");
+}
+
+#[test]
+fn a_partition_that_nobody_used_stays_closed_when_the_node_has_stopped() {
+    let unused = partition(settings());
+    unused.shut_down();
+    assert_eq!(unused.marks(), Err(Unavailable::Offline));
+    assert!(unused.close(Unavailable::Deleted).is_none());
+}
