@@ -46,8 +46,18 @@ function parse(data) {
 }
 
 async function isForWhoeverIsHere(push) {
-  const user = await read("user");
+  const user = await whoIsHere();
   return user !== undefined && (push.userId === undefined || push.userId === user);
+}
+
+/** The user whom pages told of; before any page has, the one whose session the server knows. */
+async function whoIsHere() {
+  const told = await read("user");
+  if (told !== undefined) return told;
+  const answer = await fetch("/api/auth").then((found) => found.json()).catch(() => ({}));
+  const user = answer.response?.seq;
+  await write("user", user);
+  return user;
 }
 
 /** Leads an open page to what the notification is about, or opens one. */
