@@ -106,7 +106,8 @@ fn timestamp(dice: &mut Dice) -> i64 {
 /// Something wrong with a batch.
 type Fault = fn(&mut BytesMut);
 
-/// The faults that a broker must refuse, and a few it must live with.
+/// The faults that a broker must refuse, and a few it must live with, all to be
+/// seen from outside of the records.
 const FAULTS: &[Fault] = &[
     // The checksum, or what it covers.
     |batch| batch[CRC.start] ^= 1,
@@ -128,11 +129,6 @@ const FAULTS: &[Fault] = &[
         batch[ATTRIBUTES + 1] |= 7;
         write_checksum(batch);
     },
-    // A codec that is not the records'.
-    |batch| {
-        batch[ATTRIBUTES + 1] ^= 1;
-        write_checksum(batch);
-    },
     // Counts that do not fit.
     |batch| {
         batch[RECORD_COUNT.end - 1] += 1;
@@ -150,11 +146,6 @@ const FAULTS: &[Fault] = &[
         batch[RECORD_COUNT].copy_from_slice(&0_i32.to_be_bytes());
         write_checksum(batch);
     },
-    // A first record that is longer, or shorter, than it says.
-    |batch| {
-        batch[FIRST_RECORD] = batch[FIRST_RECORD].wrapping_add(2);
-        write_checksum(batch);
-    },
     // A base offset that is not 0.
     |batch| batch[7] = 1,
     // Cut off, and with something behind.
@@ -167,9 +158,27 @@ const FAULTS: &[Fault] = &[
     },
 ];
 
-/// The same batch with one thing wrong.
-pub fn faulty(dice: &mut Dice, batch: &Bytes) -> Bytes {
+/// The faults that only a look at the records shows. Ottla does not take one into
+/// every compressed batch.
+const INNER_FAULTS: &[Fault] = &[
+    // A codec that is not the records'.
+    |batch| {
+        batch[ATTRIBUTES + 1] ^= 1;
+        write_checksum(batch);
+    },
+    // A first record that is longer, or shorter, than it says.
+    |batch| {
+        batch[FIRST_RECORD] = batch[FIRST_RECORD].wrapping_add(2);
+        write_checksum(batch);
+    },
+];
+
+/// The same batch with one thing wrong. `is_answered` says whether the sender is
+/// told what came of it: what is taken here and refused there has to show at once,
+/// not in the offset of a later batch.
+pub fn faulty(dice: &mut Dice, batch: &Bytes, is_answered: bool) -> Bytes {
     let mut batch = BytesMut::from(batch.as_ref());
-    dice.pick(FAULTS)(&mut batch);
+    let inner = if is_answered { INNER_FAULTS } else { &[] };
+    dice.pick(&[FAULTS, inner].concat())(&mut batch);
     batch.freeze()
 }

@@ -20,7 +20,7 @@ pub fn produce(draft: &mut Draft<'_>) -> Option<()> {
     }
     let topics = draft.dice.pick(&[1, 1, 1, 1, 1, 2]);
     for _ in 0..topics {
-        let topic = topic_data(draft, client, version);
+        let topic = topic_data(draft, client, version, request.acks);
         let same =
             |known: &TopicProduceData| known.name == topic.name && known.topic_id == topic.topic_id;
         // Kafka cannot tell two mentions of a topic apart.
@@ -32,7 +32,7 @@ pub fn produce(draft: &mut Draft<'_>) -> Option<()> {
     Some(())
 }
 
-fn topic_data(draft: &mut Draft<'_>, client: usize, version: i16) -> TopicProduceData {
+fn topic_data(draft: &mut Draft<'_>, client: usize, version: i16, acks: i16) -> TopicProduceData {
     let number = draft.topic_number();
     let mut topic = TopicProduceData::default();
     if version >= 13 {
@@ -52,7 +52,7 @@ fn topic_data(draft: &mut Draft<'_>, client: usize, version: i16) -> TopicProduc
         partitions.push(1);
     }
     for index in partitions {
-        let records = records(draft, client, number, index);
+        let records = records(draft, client, number, index, acks);
         topic.partition_data.push(
             PartitionProduceData::default()
                 .with_index(index)
@@ -62,7 +62,13 @@ fn topic_data(draft: &mut Draft<'_>, client: usize, version: i16) -> TopicProduc
     topic
 }
 
-fn records(draft: &mut Draft<'_>, client: usize, topic: usize, partition: i32) -> Option<Bytes> {
+fn records(
+    draft: &mut Draft<'_>,
+    client: usize,
+    topic: usize,
+    partition: i32,
+    acks: i16,
+) -> Option<Bytes> {
     // Never null: Kafka's handler does not survive that, and never answers.
     if draft.dice.once_in(40) {
         return Some(Bytes::new());
@@ -71,7 +77,7 @@ fn records(draft: &mut Draft<'_>, client: usize, topic: usize, partition: i32) -
     let producer = producer(draft, client, topic, partition, count);
     let batch = batches::batch(&mut draft.dice, count, producer);
     if draft.dice.once_in(4) {
-        return Some(batches::faulty(&mut draft.dice, &batch));
+        return Some(batches::faulty(&mut draft.dice, &batch, acks != 0));
     }
     Some(batch)
 }
