@@ -1,26 +1,23 @@
 //! One stretch of a log: a file of batches and its two indexes.
 //!
-//! Owns the names of the files, opening them when they are first needed, and
-//! reading. Shared between the log that appends, readers without its lock and
+//! Owns what is known of them while they are in use; names and opening are in
+//! `files`, the index in `indexes`, reads in `reading`. Shared between the log that appends, readers without its lock and
 //! the syncing thread: what `State` says is there is there, whole.
+
+mod files;
+mod indexes;
+mod reading;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use ottla_core::batch::{BATCH_HEADER_BYTES, BatchHeader};
+use ottla_core::batch::BatchHeader;
 use ottla_core::ids::Offset;
-use ottla_core::mutants::{self, Mutant};
 
-use super::checkpoint::Verified;
 use super::durability::failed;
 use super::folder::Folder;
 use super::index::SegmentIndex;
-use super::scan::BatchScan;
-use super::snapshots::SNAPSHOT;
-use super::timestamps::{Located, OffsetRange, first_at_least, largest_from};
-use super::walk::{Walked, Wanted, take_batches};
-use super::{DiskFile, Piece, StorageError, Stretch};
+use super::{DiskFile, StorageError};
 
 /// What the names of a segment's files end with, as in Kafka.
 const LOG: &str = ".log";
@@ -178,16 +175,6 @@ impl Segment {
         self.state().index = Some(index);
     }
 
-    /// The index up to a mark, as the files tell it that were saved with the
-    /// mark or later; `None` when they do not reach so far.
-    pub fn index_up_to(&self, mark: &Verified) -> Option<SegmentIndex> {
-        let offsets = self.whole_file(OFFSET_INDEX).ok()??;
-        let times = self.whole_file(TIME_INDEX).ok()??;
-        let mut index = SegmentIndex::decode_before(self.base, &offsets, &times, mark.position)?;
-        index.restore_max(mark.max_timestamp_ms, mark.offset_of_max);
-        Some(index)
-    }
-
     /// A position at or before the batch that holds `offset`, where a batch
     /// begins.
     pub fn position_for(&self, offset: Offset) -> Result<u64, StorageError> {
@@ -239,29 +226,6 @@ impl Segment {
         self.with_index(SegmentIndex::max_timestamp)
     }
 
-    /// The largest timestamp of the records from `from` on. Reads the headers
-    /// behind it, and looks into the batch that `from` lies in.
-    pub fn max_timestamp_from(&self, from: Offset) -> Result<Option<i64>, StorageError> {
-        let position = self.with_index(|index| index.position_for(from))?;
-        let file = self.file()?;
-        let mut scan = BatchScan::new(&*file, position.into(), self.size_bytes(), HOP_BYTES);
-        let mut largest = None;
-        while !scan.is_at_end() {
-            let header = scan.header().map_err(|error| self.unreadable(error))?;
-            let header = header.ok_or_else(|| self.damaged_at(scan.position()))?;
-            if header.base_offset >= from {
-                largest = largest.max(Some(header.max_timestamp_ms));
-            } else if header.last_offset() >= from {
-                let batch = scan
-                    .batch(&header)
-                    .map_err(|error| self.unreadable(error))?;
-                largest = largest.max(largest_from(&header, &batch, from));
-            }
-            scan.pass(&header);
-        }
-        Ok(largest)
-    }
-
     /// The largest timestamp, or when the file was last written if no record
     /// has one; what retention goes by.
     pub fn newest_ms(&self) -> Result<i64, StorageError> {
@@ -278,145 +242,6 @@ impl Segment {
     /// Loads the index if it is not yet.
     pub fn load_index(&self) -> Result<(), StorageError> {
         self.with_index(|_| ())
-    }
-
-    /// Where the wanted batches lie; `None` when all batches here lie before
-    /// them. Only headers are read, few of them: the index knows of a batch near
-    /// either end.
-    pub fn stretch(&self, wanted: &Wanted) -> Result<Option<Stretch>, StorageError> {
-        let position = self.with_index(|index| index.position_for(wanted.from))?;
-        let (file, size_bytes) = {
-            let mut state = self.state();
-            (self.opened(&mut state)?, state.size_bytes)
-        };
-        let mut scan = BatchScan::new(&*file, position.into(), size_bytes, SEEK_BYTES);
-        let first = loop {
-            if scan.is_at_end() {
-                return Ok(None);
-            }
-            let header = self.header_at(&mut scan)?;
-            if header.next_offset() > wanted.from {
-                break header;
-            }
-            scan.pass(&header);
-        };
-        let start = scan.position();
-        let mut taken_bytes = 0;
-        if wanted.takes(&first, 0) {
-            scan.pass(&first);
-            taken_bytes = first.size_bytes();
-            let limit = start.saturating_add(wanted.max_bytes as u64);
-            let near_end = self.with_index(|index| index.position_before(limit, wanted.below))?;
-            if u64::from(near_end) > scan.position() {
-                scan = BatchScan::new(&*file, near_end.into(), size_bytes, SEEK_BYTES);
-                taken_bytes = (scan.position() - start) as usize;
-            }
-            while !scan.is_at_end() {
-                let header = self.header_at(&mut scan)?;
-                if !wanted.takes(&header, taken_bytes) {
-                    break;
-                }
-                taken_bytes += header.size_bytes();
-                scan.pass(&header);
-            }
-        }
-        if mutants::on(Mutant::GivesPartsOfBatches) {
-            taken_bytes = wanted.max_bytes.min((size_bytes - start) as usize);
-        }
-        Ok(Some(Stretch::new(file, start, taken_bytes)))
-    }
-
-    /// Whether [`Segment::stretch`] returns without waiting for a disk, to all
-    /// appearances.
-    pub fn is_warm(&self, wanted: &Wanted) -> bool {
-        let state = self.state();
-        let (Some(file), Some(index)) = (&state.file, &state.index) else {
-            return false;
-        };
-        let position = u64::from(index.position_for(wanted.from));
-        let there = state.size_bytes.saturating_sub(position);
-        // Headers are looked for behind an entry of the index, at either end.
-        let beside = self.index_interval_bytes as usize + SEEK_BYTES;
-        let length = wanted.max_bytes.saturating_add(beside);
-        let length = usize::try_from(there).map_or(length, |there| length.min(there));
-        file.is_warm(position, length)
-    }
-
-    /// What is said to a reader who gets `stretch`: its bytes where it is short,
-    /// and where it is long the stretch itself, in memory.
-    pub fn piece(&self, stretch: Stretch) -> Result<Piece, StorageError> {
-        let ready = if stretch.len() > COPIED_BYTES_MAX {
-            stretch.warm_up().map(|()| Piece::File(stretch))
-        } else {
-            stretch.read(stretch.len()).map(Piece::from)
-        };
-        ready.map_err(|error| self.unreadable(error))
-    }
-
-    fn header_at(&self, scan: &mut BatchScan<'_>) -> Result<BatchHeader, StorageError> {
-        let header = scan.header().map_err(|error| self.unreadable(error))?;
-        header.ok_or_else(|| self.damaged_at(scan.position()))
-    }
-
-    /// The wanted batches; `None` when all batches here lie before them.
-    pub fn read(&self, wanted: &Wanted) -> Result<Option<Vec<Bytes>>, StorageError> {
-        let mut position = self
-            .with_index(|index| index.position_for(wanted.from))?
-            .into();
-        let mut window = wanted
-            .max_bytes
-            .saturating_add(self.index_interval_bytes as usize)
-            .max(BATCH_HEADER_BYTES);
-        loop {
-            let pieces = self.read_at(position, window)?;
-            match take_batches(pieces, wanted, None) {
-                Walked::Took(pieces) => return Ok(Some(pieces)),
-                Walked::NoBatch(at) => return Err(self.damaged_at(position + at as u64)),
-                // The index points at batches long before: go on behind them.
-                Walked::Behind(length) if position + (length as u64) < self.size_bytes() => {
-                    position += length as u64;
-                }
-                Walked::Behind(_) => return Ok(None),
-                Walked::CutOff { skipped, size } => {
-                    position += skipped as u64;
-                    if skipped == 0 && window >= size.max(BATCH_HEADER_BYTES) {
-                        return Err(self.damaged_at(position));
-                    }
-                    window = window.max(size);
-                }
-            }
-        }
-    }
-
-    /// The first record in `range` with at least `timestamp_ms`.
-    pub fn find_timestamp(
-        &self,
-        timestamp_ms: i64,
-        range: OffsetRange,
-    ) -> Result<Option<Located>, StorageError> {
-        let position = self.with_index(|index| {
-            index.position_for(index.offset_before(timestamp_ms).max(range.from))
-        })?;
-        let file = self.file()?;
-        let mut scan = BatchScan::new(&*file, position.into(), self.size_bytes(), HOP_BYTES);
-        while !scan.is_at_end() {
-            let header = scan.header().map_err(|error| self.unreadable(error))?;
-            let header = header.ok_or_else(|| self.damaged_at(scan.position()))?;
-            if header.base_offset >= range.below {
-                break;
-            }
-            if header.max_timestamp_ms >= timestamp_ms && header.last_offset() >= range.from {
-                let batch = scan
-                    .batch(&header)
-                    .map_err(|error| self.unreadable(error))?;
-                let located = first_at_least(&header, &batch, timestamp_ms, range);
-                if located.is_some() {
-                    return Ok(located);
-                }
-            }
-            scan.pass(&header);
-        }
-        Ok(None)
     }
 
     /// Makes everything so far durable; of a closed segment also the indexes,
@@ -458,57 +283,6 @@ impl Segment {
         }
     }
 
-    /// Writes the index files of a segment that goes on, for a mark that says
-    /// how much of them counts.
-    pub fn save_open_index(&self) -> Result<(), StorageError> {
-        let index = {
-            let state = self.state();
-            state.index.clone().filter(|_| !state.is_closed)
-        };
-        index.map_or(Ok(()), |index| self.write_index(&index, false))
-    }
-
-    /// Writes the index files of a closed segment anew, should they not be
-    /// there as they must be.
-    pub fn repair_index(&self) -> Result<(), StorageError> {
-        let (index, size_bytes) = {
-            let state = self.state();
-            (state.index.clone(), state.size_bytes)
-        };
-        if let Some(index) = index
-            && self.saved_index(size_bytes)?.as_ref() != Some(&index)
-        {
-            self.write_index(&index, true)?;
-        }
-        self.state().is_index_saved = true;
-        Ok(())
-    }
-
-    /// Writes the index files as they are now.
-    pub fn save_index(&self, durably: bool) -> Result<(), StorageError> {
-        let (index, is_closed) = {
-            let state = self.state();
-            match &state.index {
-                Some(index) if !state.is_index_saved => (index.clone(), state.is_closed),
-                _ => return Ok(()),
-            }
-        };
-        self.write_index(&index, durably)?;
-        self.state().is_index_saved = is_closed;
-        Ok(())
-    }
-
-    /// Removes index files that do not tell of the whole segment.
-    pub fn remove_index(&self) {
-        for suffix in [OFFSET_INDEX, TIME_INDEX] {
-            let name = self.name(suffix);
-            if let Err(error) = self.folder.remove(&name) {
-                let path = self.folder.path(&name);
-                tracing::warn!(path, %error, "an index that is not whole stays");
-            }
-        }
-    }
-
     /// Gives reserved space back that is not needed.
     pub fn trim(&self, file: &dyn DiskFile) {
         if let Err(error) = file.truncate(self.size_bytes()) {
@@ -516,118 +290,8 @@ impl Segment {
         }
     }
 
-    /// Renames the files out of the way, for [`Segment::unlink`].
-    pub fn set_aside(&self) -> Result<(), StorageError> {
-        let mut set_aside = Ok(());
-        self.folder.work(|| set_aside = self.set_files_aside());
-        set_aside
-    }
-
-    fn set_files_aside(&self) -> Result<(), StorageError> {
-        for name in self.names() {
-            match self.folder.rename(&name, &format!("{name}{DELETED}")) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(StorageError::io("rename", &self.folder.path(&name), error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the files that were set aside.
-    pub fn unlink(&self) {
-        self.folder.work(|| self.unlink_files());
-    }
-
-    fn unlink_files(&self) {
-        for name in self.names() {
-            if let Err(error) = self.folder.remove(&format!("{name}{DELETED}")) {
-                let path = self.folder.path(&name);
-                tracing::warn!(path, %error, "file of a removed segment stays");
-            }
-        }
-    }
-
-    /// The index as its files tell it; `None` when they are missing or wrong.
-    fn saved_index(&self, size_bytes: u64) -> Result<Option<SegmentIndex>, StorageError> {
-        let offsets = self.whole_file(OFFSET_INDEX)?;
-        let times = self.whole_file(TIME_INDEX)?;
-        let (Some(offsets), Some(times)) = (offsets, times) else {
-            return Ok(None);
-        };
-        Ok(SegmentIndex::decode(
-            self.base, &offsets, &times, size_bytes,
-        ))
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The name of one of its files. Kafka's: 20 digits.
-    fn name(&self, suffix: &str) -> String {
-        format!("{:020}{suffix}", self.base.0)
-    }
-
-    /// All that goes with it.
-    fn names(&self) -> [String; 4] {
-        [LOG, OFFSET_INDEX, TIME_INDEX, SNAPSHOT].map(|suffix| self.name(suffix))
-    }
-
-    fn opened(&self, state: &mut State) -> Result<Arc<dyn DiskFile>, StorageError> {
-        if let Some(file) = &state.file {
-            return Ok(Arc::clone(file));
-        }
-        let name = self.name(LOG);
-        let opened = self.folder.open(&name).or_else(|error| match error.kind() {
-            // It may have been set aside since the read was planned.
-            io::ErrorKind::NotFound => self.folder.open(&format!("{name}{DELETED}")),
-            _ => Err(error),
-        });
-        let file = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StorageError::SegmentGone,
-            _ => self.failed_to("open", error),
-        })?;
-        state.file = Some(Arc::clone(&file));
-        Ok(file)
-    }
-
-    fn with_index<T>(&self, ask: impl FnOnce(&SegmentIndex) -> T) -> Result<T, StorageError> {
-        let mut state = self.state();
-        if state.index.is_none() {
-            let mut index = match self.saved_index(state.size_bytes)? {
-                Some(index) => index,
-                None => self.made_again(&mut state)?,
-            };
-            if let Some((offset, timestamp_ms)) = state.max_timestamp {
-                index.restore_max(timestamp_ms, offset);
-            }
-            state.index = Some(index);
-        }
-        let index = state.index.as_ref().expect("it was just put there");
-        Ok(ask(index))
-    }
-
-    /// Makes the index from the batches, and its files if they are complete.
-    fn made_again(&self, state: &mut State) -> Result<SegmentIndex, StorageError> {
-        let file = self.opened(state)?;
-        let mut index = SegmentIndex::new(self.base);
-        let mut scan = BatchScan::new(&*file, 0, state.size_bytes, HOP_BYTES);
-        while !scan.is_at_end() {
-            let header = scan.header().map_err(|error| self.unreadable(error))?;
-            let fits = header.filter(|header| self.takes(header, scan.position()));
-            let header = fits.ok_or_else(|| self.damaged_at(scan.position()))?;
-            index.note(&header, scan.position() as u32, self.index_interval_bytes);
-            scan.pass(&header);
-        }
-        if state.is_closed {
-            index.close();
-            if let Err(error) = self.write_index(&index, true) {
-                tracing::warn!(%error, "an index was made again but not saved");
-            }
-        }
-        Ok(index)
     }
 
     /// Whether the index can name a batch at that position.
@@ -637,37 +301,6 @@ impl Segment {
             && header.last_offset_delta >= 0
             && relative_end <= i64::from(i32::MAX)
             && u32::try_from(position).is_ok()
-    }
-
-    /// Up to `length` bytes of whole batches from `position`.
-    fn read_at(&self, position: u64, length: usize) -> Result<Vec<Bytes>, StorageError> {
-        let (file, size_bytes) = {
-            let mut state = self.state();
-            (self.opened(&mut state)?, state.size_bytes)
-        };
-        let there = size_bytes.saturating_sub(position);
-        let length = usize::try_from(there).map_or(length, |there| length.min(there));
-        let read = file.read_at(position, length);
-        read.map_err(|error| self.unreadable(error))
-    }
-
-    fn whole_file(&self, suffix: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        let name = self.name(suffix);
-        let read = self.folder.read(&name);
-        read.map_err(|error| StorageError::io("read", &self.folder.path(&name), error))
-    }
-
-    fn write_index(&self, index: &SegmentIndex, durably: bool) -> Result<(), StorageError> {
-        let files = [
-            (OFFSET_INDEX, index.offset_file()),
-            (TIME_INDEX, index.time_file()),
-        ];
-        for (suffix, bytes) in files {
-            let name = self.name(suffix);
-            let replaced = self.folder.replace(&name, &bytes, durably);
-            replaced.map_err(|error| StorageError::io("write", &self.folder.path(&name), error))?;
-        }
-        Ok(())
     }
 
     fn failed_to(&self, action: &'static str, error: io::Error) -> StorageError {
