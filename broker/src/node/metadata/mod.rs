@@ -62,6 +62,8 @@ struct Proposals {
     latest: MetadataImage,
     /// Those that are in the log and not published yet, oldest first.
     waiting: VecDeque<Proposal>,
+    /// Who waits for the one that is being published, while one is.
+    publishing: Option<Vec<oneshot::Sender<()>>>,
 }
 
 /// A change that is in the log.
@@ -150,6 +152,7 @@ impl Metadata {
             proposals: Mutex::new(Proposals {
                 latest: image.clone(),
                 waiting: VecDeque::new(),
+                publishing: None,
             }),
             image: ArcSwap::from_pointee(image),
             log,
@@ -167,9 +170,15 @@ impl Metadata {
         let mut proposals = self.proposals()?;
         // Nothing waits any more then, and nothing is certain.
         self.log.marks().map_err(|_| MetadataError::LogFailed)?;
-        let told = proposals.waiting.back_mut().map(|last| {
+        let Proposals {
+            waiting,
+            publishing,
+            ..
+        } = &mut *proposals;
+        let last = waiting.back_mut().map(|last| &mut last.told);
+        let told = last.or(publishing.as_mut()).map(|last| {
             let (tell, told) = oneshot::channel();
-            last.told.push(tell);
+            last.push(tell);
             told
         });
         Ok(Committed(told))
@@ -234,13 +243,11 @@ impl Metadata {
             return;
         };
         while let Some(proposal) = self.next_committed() {
+            let publishing = Publishing(self);
             apply(&proposal);
             let before = self.image.swap(Arc::clone(&proposal.image));
             after(&before, &proposal);
-            for tell in proposal.told {
-                // Whoever waited may have gone.
-                let _ = tell.send(());
-            }
+            publishing.tell();
         }
     }
 
@@ -249,7 +256,9 @@ impl Metadata {
         match self.log.marks() {
             Ok(marks) => {
                 let waiting = &mut proposals.waiting;
-                waiting.pop_front_if(|first| first.end <= marks.high_watermark)
+                let mut next = waiting.pop_front_if(|first| first.end <= marks.high_watermark)?;
+                proposals.publishing = Some(std::mem::take(&mut next.told));
+                Some(next)
             }
             Err(_) => {
                 // Nobody will ever know what became of them.
@@ -261,6 +270,31 @@ impl Metadata {
 
     fn proposals(&self) -> Result<MutexGuard<'_, Proposals>, MetadataError> {
         self.proposals.lock().map_err(|_| MetadataError::HalfDone)
+    }
+}
+
+/// That a change is being published. When this ends nobody waits for it any
+/// more, however it ended.
+struct Publishing<'a>(&'a Metadata);
+
+impl Publishing<'_> {
+    fn take(&self) -> Vec<oneshot::Sender<()>> {
+        let proposals = self.0.proposals();
+        let told = proposals.map(|mut proposals| proposals.publishing.take());
+        told.ok().flatten().unwrap_or_default()
+    }
+
+    fn tell(&self) {
+        for tell in self.take() {
+            // Whoever waited may have gone.
+            let _ = tell.send(());
+        }
+    }
+}
+
+impl Drop for Publishing<'_> {
+    fn drop(&mut self) {
+        drop(self.take());
     }
 }
 

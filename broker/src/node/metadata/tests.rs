@@ -16,7 +16,8 @@ const NOW: Now = Now {
     wall_ms: 1_700_000_000_000,
 };
 
-fn metadata(disk: &Arc<FaultyDisk>) -> Arc<Metadata> {
+/// Publishes only when it is told to.
+fn unpublished(disk: &Arc<FaultyDisk>) -> Arc<Metadata> {
     let settings = PartitionSettings {
         rules: AppendRules::default(),
         log: LogConfig {
@@ -35,7 +36,11 @@ fn metadata(disk: &Arc<FaultyDisk>) -> Arc<Metadata> {
         LeaderEpoch(0),
         settings,
     );
-    let metadata = Arc::new(Metadata::new(load(&log).unwrap(), log));
+    Arc::new(Metadata::new(load(&log).unwrap(), log))
+}
+
+fn metadata(disk: &Arc<FaultyDisk>) -> Arc<Metadata> {
+    let metadata = unpublished(disk);
     let weak = Arc::downgrade(&metadata);
     metadata.on_committed(move || {
         if let Some(metadata) = weak.upgrade() {
@@ -77,6 +82,25 @@ fn a_change_is_seen_once_it_is_synced_and_by_the_next_change_before() {
     assert_eq!(meanwhile.recv().unwrap(), 0);
     assert_eq!(topics(&metadata), 1);
     assert!(metadata.committed().unwrap().is_certain());
+}
+
+#[test]
+fn a_change_is_not_certain_while_it_is_being_published() {
+    let metadata = unpublished(&FaultyDisk::new());
+    propose(&metadata, 1);
+    while metadata.log.marks().unwrap().high_watermark == Offset(0) {
+        std::thread::yield_now();
+    }
+    let mut waiting = None;
+    let look = std::cell::RefCell::new(&mut waiting);
+    metadata.publish(
+        |_| **look.borrow_mut() = Some(metadata.committed().unwrap()),
+        |_, _| {},
+    );
+    let waiting = waiting.unwrap();
+    assert!(!waiting.is_certain());
+    waiting.wait_here().unwrap();
+    assert_eq!(topics(&metadata), 1);
 }
 
 #[test]
