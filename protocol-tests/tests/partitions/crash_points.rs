@@ -11,9 +11,10 @@
 //! everything acknowledged is there after a kill, and what is there is a prefix
 //! of what was sent, byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ottla::{Broker, FaultyDisk, History, Loss};
@@ -30,6 +31,11 @@ const LAZY: &str = "lazy";
 
 /// What a run is made of.
 const OPERATIONS: u64 = 10_000;
+
+/// How often retention looks for segments that were deleted, and how often it
+/// does so in a broker of this suite.
+const OPERATIONS_PER_RETENTION: u64 = 50;
+const RETENTION_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How many cuts are tried without `CRASH_POINTS`; `all` tries every one.
 const SAMPLE: usize = 250;
@@ -104,11 +110,15 @@ fn run(seed: u64) -> (History, Told) {
         };
         let place = place(topic, draw(&mut random, 2) as i32);
         match draw(&mut random, 100) {
-            // Keeps the disk small, so that each of many recoveries is quick.
             0..4 => told.delete_records(&mut wire, place, operation),
             _ => told.produce(&mut wire, place, operation, &mut random),
         }
         disk.note(operation);
+        if operation % OPERATIONS_PER_RETENTION == 0 {
+            // Takes away what was deleted: cuts come in the middle of that too,
+            // and the disk stays small, so that each of many recoveries is quick.
+            broker.clock().advance(RETENTION_INTERVAL);
+        }
     }
     let history = disk.take_history().unwrap();
     broker.shutdown_blocking();
@@ -390,35 +400,67 @@ fn row_29_a_run_cut_at_any_write_comes_back_with_all_that_was_synced() {
         "{} changes of the disk, {wanted} tried; CRASH_SEED={seed} repeats them",
         history.len()
     );
-    let workers = std::thread::available_parallelism()
-        .map_or(2, usize::from)
-        .min(4);
-    let tried = AtomicUsize::new(0);
-    // Each worker takes every so-many-th change of those drawn.
     let mut random = seed;
-    let chosen: Vec<bool> = (0..history.len())
-        .map(|_| draw(&mut random, history.len() as u64) < wanted as u64)
-        .collect();
+    let mut points = history.clone();
+    let mut chosen = BTreeSet::new();
+    loop {
+        if points.is_before_a_change() && draw(&mut random, history.len() as u64) < wanted as u64 {
+            chosen.insert(points.passed());
+        }
+        if !points.step() {
+            break;
+        }
+    }
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let progress = Progress::of(chosen.len());
     std::thread::scope(|scope| {
         for worker in 0..workers {
-            let (mut history, told, chosen, tried) = (history.clone(), &told, &chosen, &tried);
+            let (mut history, told, progress) = (history.clone(), &told, &progress);
+            // Every so-many-th: disks grow, and so does the work.
+            let mine = chosen.iter().skip(worker).step_by(workers);
             scope.spawn(move || {
-                let mut number = 0;
-                loop {
-                    if history.is_before_a_change() && chosen[history.passed()] {
-                        number += 1;
-                        if number % workers == worker {
-                            tried.fetch_add(try_all(&history, told, seed), Ordering::Relaxed);
-                        }
+                for &point in mine {
+                    while history.passed() < point {
+                        history.step();
                     }
-                    if !history.step() {
-                        return;
-                    }
+                    progress.tried(try_all(&history, told, seed));
                 }
             });
         }
     });
-    println!("{} cuts recovered and judged", tried.into_inner());
+    println!("{} cuts recovered and judged", progress.cuts.into_inner());
+}
+
+/// How far all workers have come.
+struct Progress {
+    points: usize,
+    done: AtomicUsize,
+    cuts: AtomicUsize,
+    started: Instant,
+}
+
+impl Progress {
+    fn of(points: usize) -> Progress {
+        Progress {
+            points,
+            done: AtomicUsize::new(0),
+            cuts: AtomicUsize::new(0),
+            started: Instant::now(),
+        }
+    }
+
+    /// One point more, with so many cuts; says so twenty times in all.
+    fn tried(&self, cuts: usize) {
+        let cuts = self.cuts.fetch_add(cuts, Ordering::Relaxed) + cuts;
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done * 20 / self.points != (done - 1) * 20 / self.points {
+            let seconds = self.started.elapsed().as_secs();
+            println!(
+                "{done} of {} changes, {cuts} cuts, {seconds} s",
+                self.points
+            );
+        }
+    }
 }
 
 fn try_all(history: &History, told: &Told, seed: u64) -> usize {

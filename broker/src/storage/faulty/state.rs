@@ -6,6 +6,7 @@
 //! else is kept with what it replaced, so that it can be taken back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -70,7 +71,8 @@ pub(super) struct State {
     names: BTreeMap<String, FileId>,
     durable_names: BTreeMap<String, FileId>,
     pending_names: Vec<NameChange>,
-    files: BTreeMap<FileId, File>,
+    /// Shared with copies of this state until one of them changes a file.
+    files: BTreeMap<FileId, Arc<File>>,
     last_file: FileId,
 }
 
@@ -119,17 +121,17 @@ impl State {
                 bytes,
             } => {
                 if let Some(file) = self.files.get_mut(file) {
-                    file.write(*position, bytes);
+                    Arc::make_mut(file).write(*position, bytes);
                 }
             }
             Change::Truncate { file, size } => {
                 if let Some(file) = self.files.get_mut(file) {
-                    file.truncate(*size);
+                    Arc::make_mut(file).truncate(*size);
                 }
             }
             Change::Sync(file) => {
                 if let Some(file) = self.files.get_mut(file) {
-                    file.pending.clear();
+                    Arc::make_mut(file).pending.clear();
                 }
             }
             Change::Note(_) => {}
@@ -221,16 +223,15 @@ impl State {
             .collect();
         let mut files = BTreeMap::new();
         for file in names.values().filter(|file| **file != FOLDER) {
-            let left = self
-                .files
-                .get(file)
-                .map_or_else(File::default, |found| match &mut chance {
-                    None => File {
-                        bytes: found.bytes.clone(),
-                        pending: Vec::new(),
-                    },
-                    Some(chance) => found.after_power_cut(chance),
-                });
+            let left = match (self.files.get(file), &mut chance) {
+                (None, _) => Arc::default(),
+                (Some(found), _) if found.pending.is_empty() => Arc::clone(found),
+                (Some(found), None) => Arc::new(File {
+                    bytes: found.bytes.clone(),
+                    pending: Vec::new(),
+                }),
+                (Some(found), Some(chance)) => Arc::new(found.after_power_cut(chance)),
+            };
             files.insert(*file, left);
         }
         State {
@@ -259,7 +260,7 @@ impl State {
             });
         }
         self.last_file += 1;
-        self.files.insert(self.last_file, File::default());
+        self.files.insert(self.last_file, Arc::default());
         self.change_names(vec![(path.to_owned(), Some(self.last_file))]);
     }
 
