@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! append: prepare (no lock) ─► lock ─ decide ─ stamp ─ write ─ replay ─ unlock ─► wake waiters
-//! fetch:                     lock ─ plan ─ unlock ─► read outside
+//! fetch:                       lock ─ plan ─ unlock ─► read outside
 //! ```
 //!
 //! Nothing here waits, and the lock is never held across an await. What may be
 //! appended is decided in `ottla_core::partition`; bytes are kept by `storage`.
 
+mod append;
 mod compaction;
 mod delete_records;
 mod error;
@@ -20,14 +21,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use ottla_core::batch::header::stamp_position;
 use ottla_core::ids::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use ottla_core::mutants::{self, Mutant};
-use ottla_core::partition::{
-    AppendDecision, AppendOrigin, Marks, PartitionState, ReaderLog, prepare_batch,
-};
-use ottla_core::time::Now;
+use ottla_core::partition::{Marks, PartitionState, ReaderLog};
 
+pub(crate) use append::{Appended, Few};
 pub(crate) use error::{AppendError, DeleteRecordsError, EpochError, FetchError, Unavailable};
 pub(crate) use search::{OffsetQuery, OffsetSearch, Reader, Search};
 pub(crate) use settings::PartitionSettings;
@@ -38,25 +36,6 @@ use crate::storage::{Log, ReadError, ReadPlan, Remembered, Storage, StorageError
 use error::check_epoch;
 
 pub(crate) use super::waiters::FetchSignal;
-
-/// How often a partition that is written to looks for producers to forget
-/// (Kafka's `producer.id.expiration.check.interval.ms`).
-const PRODUCER_EXPIRY_INTERVAL_MS: u64 = 600_000;
-
-/// What became of an append.
-#[derive(Debug)]
-pub(crate) struct Appended {
-    /// Where the first record lies; the original's place if it was a retry.
-    pub(crate) base_offset: Offset,
-    /// Behind the last record.
-    pub(crate) end_offset: Offset,
-    /// Set by the broker, or the stored timestamp of the original; −1 if the
-    /// records kept their own.
-    pub(crate) log_append_time_ms: i64,
-    pub(crate) log_start: Offset,
-    /// Resolves when the records may be acknowledged; `None` if they may be now.
-    pub(crate) ticket: Option<Ticket>,
-}
 
 /// What a Fetch of one partition will return.
 #[derive(Debug)]
@@ -220,62 +199,6 @@ impl Partition {
         }
         // Under the lock above, so that log and rules change together.
         self.settings.store(settings);
-    }
-
-    /// The one synchronous step: decide, write, replay. `records` is what a
-    /// Produce request carries for one partition; it is stamped where it lies.
-    pub(crate) fn append(
-        self: &Arc<Self>,
-        now: Now,
-        mut records: impl AsMut<[u8]>,
-        origin: AppendOrigin,
-    ) -> Result<Appended, AppendError> {
-        let settings = self.settings.load();
-        let mut prepared = prepare_batch(&settings.rules, now, origin, records.as_mut())?;
-        let (mut header, append_time_ms) = (prepared.header, prepared.append_time_ms);
-        let records = prepared.bytes.as_mut();
-
-        let mut inner = self.inner();
-        let Inner { open, waiters } = &mut *inner;
-        let open = open.as_mut().map_err(|unavailable| *unavailable)?;
-        let placed = match open.state.decide_append(origin, &header)? {
-            AppendDecision::Append {
-                base_offset,
-                leader_epoch,
-            } => {
-                stamp_position(records, base_offset, leader_epoch);
-                (header.base_offset, header.leader_epoch) = (base_offset, leader_epoch);
-                if open.log.append(now.wall_ms, &header, records)? {
-                    open.log
-                        .remember_before(base_offset, remembered(&open.state));
-                }
-                open.state.replay(&header);
-                if open.log.is_mark_due() {
-                    open.log.mark_verified(remembered(&open.state));
-                }
-                open.expire_producers(now, &settings);
-                (base_offset, header.last_offset(), append_time_ms)
-            }
-            AppendDecision::Duplicate {
-                base_offset,
-                last_offset,
-                timestamp_ms,
-            } => (base_offset, last_offset, timestamp_ms),
-        };
-        let wake = open.commit(&settings, waiters, records.len() as i64);
-        let end_offset = placed.1.plus(1);
-        let marks = open.state.marks();
-        let ticket = (marks.high_watermark < end_offset)
-            .then(|| Ticket::new(Arc::clone(self), waiters.add_ticket(end_offset)));
-        drop(inner);
-        wake.up(Ok(()));
-        Ok(Appended {
-            base_offset: placed.0,
-            end_offset,
-            log_append_time_ms: placed.2,
-            log_start: marks.log_start,
-            ticket,
-        })
     }
 
     /// The marks as they are now.
@@ -452,14 +375,6 @@ impl Open {
             Wake::default()
         }
     }
-
-    fn expire_producers(&mut self, now: Now, settings: &PartitionSettings) {
-        if now.monotonic_ms >= self.next_expiry_monotonic_ms {
-            self.next_expiry_monotonic_ms = now.after_ms(PRODUCER_EXPIRY_INTERVAL_MS);
-            self.state
-                .expire_producers(now.wall_ms, settings.producer_id_expiration_ms);
-        }
-    }
 }
 
 /// Where reading ends: what lies behind may be taken back.
@@ -514,6 +429,8 @@ fn remembered(state: &PartitionState) -> Remembered {
     }
 }
 
+#[cfg(test)]
+mod burst_tests;
 #[cfg(test)]
 mod concurrency_tests;
 #[cfg(test)]

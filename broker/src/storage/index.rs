@@ -127,12 +127,12 @@ impl SegmentIndex {
         }
     }
 
-    /// Whether the files may not take another entry (`segment.index.bytes`);
-    /// one time entry is kept free for `close`.
-    pub fn is_full(&self, index_bytes_max: u32) -> bool {
+    /// Whether the files may not take so many entries more
+    /// (`segment.index.bytes`); one time entry is kept free for `close`.
+    pub fn is_full(&self, index_bytes_max: u32, more: usize) -> bool {
         let limit = index_bytes_max as usize;
-        self.offsets.len() >= limit / OFFSET_ENTRY_BYTES
-            || self.times.len() + 1 >= limit / TIME_ENTRY_BYTES
+        self.offsets.len() + more > limit / OFFSET_ENTRY_BYTES
+            || self.times.len() + 1 + more > limit / TIME_ENTRY_BYTES
     }
 
     /// Bytes of the larger file.

@@ -5,6 +5,7 @@
 //! as they are.
 
 use std::collections::VecDeque;
+use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ use super::{DiskFile, LogConfig, ReadError, ReadPlan, Storage, StorageError, ide
 /// the first of these to the second.
 const RESERVE_BYTES_MIN: u64 = 1 << 20;
 const RESERVE_BYTES_MAX: u64 = 64 << 20;
+
+/// Batches up to so much in all are copied to be written at once: longer ones
+/// cost more to copy than the system calls that it saves.
+const GATHERED_BYTES_MAX: usize = 32 << 10;
 
 /// A partition's log. One that was never appended to costs no file.
 #[derive(Debug)]
@@ -71,6 +76,27 @@ pub(super) struct Active {
     created_ms: i64,
     /// The largest timestamp of the first batch.
     first_timestamp_ms: Option<i64>,
+}
+
+/// Where the next batch will lie.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Behind the last batch.
+    offset: Offset,
+    /// Bytes in the active segment.
+    segment_bytes: u64,
+    /// What its indexes may have got by then, besides what they have.
+    index_entries: usize,
+}
+
+impl End {
+    fn behind(self, batch: &BatchHeader) -> End {
+        End {
+            offset: batch.next_offset(),
+            segment_bytes: self.segment_bytes + batch.size_bytes() as u64,
+            index_entries: self.index_entries + 1,
+        }
+    }
 }
 
 impl Log {
@@ -227,27 +253,42 @@ impl Log {
         self.check_online()?;
         self.storage.health().check()?;
         self.activate(wall_ms)?;
-        let rolls = self.must_roll(wall_ms, batch);
+        let rolls = self.must_roll(wall_ms, batch, self.end());
         if rolls {
             self.roll(wall_ms, batch.base_offset)?;
         }
-        let active = self.active.as_mut().expect("rolling made one");
-        if let Err(error) = active.file.write_at(active.size_bytes, bytes) {
-            return Err(self.cut_back(StorageError::io("append to", self.folder.name(), error)));
+        self.write(bytes)?;
+        self.wrote(wall_ms, once((batch, bytes)));
+        Ok(rolls && !self.storage.disk().is_memory())
+    }
+
+    /// Appends several whole batches, each right behind the one before, with one
+    /// write. False, and nothing happened, where that does not pay, or where a
+    /// segment would have to begin with one of them; after an error as above.
+    pub fn append_together<'a>(
+        &mut self,
+        wall_ms: i64,
+        batches: impl Iterator<Item = (&'a BatchHeader, &'a [u8])> + Clone,
+    ) -> Result<bool, StorageError> {
+        self.check_online()?;
+        self.storage.health().check()?;
+        let bytes: usize = batches.clone().map(|(_, bytes)| bytes.len()).sum();
+        if bytes > GATHERED_BYTES_MAX || self.storage.disk().is_memory() {
+            return Ok(false);
         }
-        active.segment.appended(batch, wall_ms);
-        active.size_bytes += bytes.len() as u64;
-        active
-            .first_timestamp_ms
-            .get_or_insert(batch.max_timestamp_ms);
-        self.size_bytes += bytes.len() as u64;
-        self.log_end = batch.next_offset();
-        self.written_end = self.log_end;
-        let is_on_disk = !self.storage.disk().is_memory();
-        if is_on_disk {
-            self.appended_to_disk(batch, bytes);
+        self.activate(wall_ms)?;
+        let mut end = self.end();
+        let mut gathered = Vec::with_capacity(bytes);
+        for (batch, bytes) in batches.clone() {
+            if end.segment_bytes == 0 || self.must_roll(wall_ms, batch, end) {
+                return Ok(false);
+            }
+            end = end.behind(batch);
+            gathered.extend_from_slice(bytes);
         }
-        Ok(rolls && is_on_disk)
+        self.write(&gathered)?;
+        self.wrote(wall_ms, batches);
+        Ok(true)
     }
 
     /// Plans a read of whole batches from the one that holds `from` on, of
@@ -418,7 +459,17 @@ impl Log {
         Ok(())
     }
 
-    fn must_roll(&self, wall_ms: i64, batch: &BatchHeader) -> bool {
+    /// Where the active segment and what was written end.
+    fn end(&self) -> End {
+        End {
+            offset: self.written_end,
+            segment_bytes: self.active.as_ref().map_or(0, |active| active.size_bytes),
+            index_entries: 0,
+        }
+    }
+
+    /// Whether a segment begins with `batch`, should it be written at `end`.
+    fn must_roll(&self, wall_ms: i64, batch: &BatchHeader, end: End) -> bool {
         let Some(active) = &self.active else {
             return true;
         };
@@ -426,14 +477,14 @@ impl Log {
         if relative_end > i64::from(i32::MAX) {
             return true;
         }
-        if active.size_bytes == 0 {
+        if end.segment_bytes == 0 {
             return false;
         }
         // Recovery takes a gap inside of a segment for damage.
-        if batch.base_offset > self.written_end && !self.config.is_compacted {
+        if batch.base_offset > end.offset && !self.config.is_compacted {
             return true;
         }
-        let size_bytes = active.size_bytes + batch.size_bytes() as u64;
+        let size_bytes = end.segment_bytes + batch.size_bytes() as u64;
         let waited_ms = match active.first_timestamp_ms {
             Some(first) if first >= 0 => batch.max_timestamp_ms.saturating_sub(first),
             _ => wall_ms.saturating_sub(active.created_ms),
@@ -442,21 +493,57 @@ impl Log {
             || waited_ms > self.config.segment_ms
             || active
                 .segment
-                .index_is_full(self.config.segment_index_bytes)
+                .index_is_full(self.config.segment_index_bytes, end.index_entries + 1)
+    }
+
+    /// Writes behind the last batch; nothing has changed after an error.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        let active = self.active.as_ref().expect("rolling made one");
+        let written = active.file.write_at(active.size_bytes, bytes);
+        written.map_err(|error| {
+            self.cut_back(StorageError::io("append to", self.folder.name(), error))
+        })
+    }
+
+    /// Takes notice of the batches that were written.
+    fn wrote<'a>(
+        &mut self,
+        wall_ms: i64,
+        batches: impl Iterator<Item = (&'a BatchHeader, &'a [u8])> + Clone,
+    ) {
+        let active = self.active.as_mut().expect("it was written to");
+        for (batch, bytes) in batches.clone() {
+            active.segment.appended(batch, wall_ms);
+            active.size_bytes += bytes.len() as u64;
+            active
+                .first_timestamp_ms
+                .get_or_insert(batch.max_timestamp_ms);
+            self.size_bytes += bytes.len() as u64;
+            self.log_end = batch.next_offset();
+        }
+        self.written_end = self.log_end;
+        if !self.storage.disk().is_memory() {
+            self.wrote_to_disk(batches);
+        }
     }
 
     /// What only a disk needs after an append.
-    fn appended_to_disk(&mut self, batch: &BatchHeader, bytes: &[u8]) {
+    fn wrote_to_disk<'a>(&mut self, batches: impl Iterator<Item = (&'a BatchHeader, &'a [u8])>) {
         let Some(active) = &mut self.active else {
             return;
         };
         self.durability.written(&active.segment, self.log_end);
         active.reserve_ahead(&self.storage, self.config.segment_bytes);
-        self.tail
-            .get_or_insert_with(|| Box::new(Tail::new(&self.storage)))
-            .append(bytes);
-        self.unverified_bytes += bytes.len() as u64;
-        self.flush(i64::from(batch.last_offset_delta) + 1);
+        let tail = self
+            .tail
+            .get_or_insert_with(|| Box::new(Tail::new(&self.storage)));
+        let mut records = 0;
+        for (batch, bytes) in batches {
+            tail.append(bytes);
+            self.unverified_bytes += bytes.len() as u64;
+            records += i64::from(batch.last_offset_delta) + 1;
+        }
+        self.flush(records);
     }
 
     fn flush(&mut self, appended_records: i64) {

@@ -214,11 +214,11 @@ impl Segment {
         self.with_index(SegmentIndex::file_bytes_max)
     }
 
-    /// Whether its index files may not grow any more.
-    pub fn index_is_full(&self, index_bytes_max: u32) -> bool {
+    /// Whether its index files have no room for so many entries more.
+    pub fn index_is_full(&self, index_bytes_max: u32, more: usize) -> bool {
         let state = self.state();
         let index = state.index.as_ref();
-        index.is_some_and(|index| index.is_full(index_bytes_max))
+        index.is_some_and(|index| index.is_full(index_bytes_max, more))
     }
 
     /// The largest timestamp, and the last offset of the first batch with it.

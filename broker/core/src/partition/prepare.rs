@@ -45,6 +45,15 @@ pub enum BatchBytes<'a> {
     Rebuilt(BytesMut),
 }
 
+impl AsRef<[u8]> for BatchBytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            BatchBytes::Sent(bytes) => bytes,
+            BatchBytes::Rebuilt(bytes) => bytes,
+        }
+    }
+}
+
 impl AsMut<[u8]> for BatchBytes<'_> {
     fn as_mut(&mut self) -> &mut [u8] {
         match self {

@@ -71,6 +71,26 @@ impl Producers {
         Ok(Judgement::Next)
     }
 
+    /// Whether batches of one producer all continue where it stopped, each of
+    /// them behind the one before; changes nothing. False says only that they
+    /// have to be judged one after the other.
+    pub fn continue_in_order<'a>(&self, headers: impl Iterator<Item = &'a BatchHeader>) -> bool {
+        let mut alone = Producers::default();
+        for header in headers {
+            if alone.is_empty()
+                && let Some(entry) = self.entries.get(&header.producer_id)
+            {
+                alone.restore(header.producer_id, entry.clone());
+            }
+            let continues = alone.judge(header) == Ok(Judgement::Next);
+            alone.record(header);
+            if !continues || alone.len() > 1 {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Remembers a batch that was appended.
     pub fn record(&mut self, header: &BatchHeader) {
         let full = self.entries.len() >= PRODUCERS_MAX;

@@ -122,6 +122,24 @@ impl PartitionState {
         })
     }
 
+    /// Decides batches that come at once: where the first goes, and each of the
+    /// others behind the one before it, just as if that had been replayed first.
+    /// `None` where they have to be decided one after the other, because not all
+    /// of them will be appended. Changes nothing.
+    pub fn decide_together<'a>(
+        &self,
+        origin: AppendOrigin,
+        headers: impl Iterator<Item = &'a BatchHeader> + Clone,
+    ) -> Option<(Offset, LeaderEpoch)> {
+        let is_client = matches!(origin, AppendOrigin::Client { .. });
+        let mut numbered = headers.filter(|header| is_client && header.has_producer_id());
+        let is_in_order = match numbered.clone().next() {
+            None => true,
+            Some(_) => self.producers.continue_in_order(&mut numbered),
+        };
+        is_in_order.then_some((self.marks.log_end, self.marks.leader_epoch))
+    }
+
     /// Takes note of a batch that lies in the log, with its place stamped.
     pub fn replay(&mut self, header: &BatchHeader) {
         if mutants::on(Mutant::CountsBatchesForRecords) {

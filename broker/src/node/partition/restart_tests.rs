@@ -7,7 +7,8 @@ use std::path::Path;
 
 use ottla_core::batch::{RecordBatchBuilder, batches};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
-use ottla_core::partition::AppendRules;
+use ottla_core::partition::{AppendOrigin, AppendRules};
+use ottla_core::time::Now;
 use proptest::prelude::*;
 
 use super::*;

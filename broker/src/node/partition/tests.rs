@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use ottla_core::batch::{BatchHeader, RecordBatchBuilder, TimestampType, batches, crc};
 use ottla_core::ids::{ProducerEpoch, ProducerId, Sequence};
-use ottla_core::partition::{AppendRefusal, AppendRules};
+use ottla_core::partition::{AppendOrigin, AppendRefusal, AppendRules};
+use ottla_core::time::Now;
 
 use super::*;
 use crate::storage::{LogConfig, ReadError};
