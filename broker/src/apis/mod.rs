@@ -40,7 +40,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
-mod produce;
+pub(crate) mod produce;
 mod proposal;
 #[cfg(test)]
 mod protocol_support;
@@ -62,6 +62,7 @@ use ottla_core::time::Now;
 use crate::node::Node;
 use crate::node::metadata::Committed;
 use crate::storage::Piece;
+use crate::wire::header::RequestHeader;
 
 pub(crate) use api_versions::unsupported_version;
 
@@ -112,7 +113,7 @@ const fn row(key: ApiKey, min_version: i16, max_version: i16, handle: Handler) -
 
 /// Old librdkafka looks for version 0 of Produce, though no broker since
 /// Apache Kafka 4.0 serves it (KAFKA-18659).
-const PRODUCE: Row = Row {
+pub(crate) const PRODUCE: Row = Row {
     advertised_min_version: 0,
     body: Body::ByHand,
     ..row(ApiKey::Produce, 3, 13, produce::handle)
@@ -191,6 +192,7 @@ pub(crate) fn find(api_key: i16) -> Option<&'static Row> {
 pub(crate) struct RequestContext {
     pub(crate) api_key: i16,
     pub(crate) api_version: i16,
+    pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<StrBytes>,
     /// Who asks.
     pub(crate) peer: SocketAddr,
@@ -198,6 +200,18 @@ pub(crate) struct RequestContext {
     pub(crate) local: SocketAddr,
     /// Both clocks, read once when the request was parsed.
     pub(crate) now: Now,
+}
+
+impl RequestContext {
+    /// What the request's header said.
+    pub(crate) fn header(&self) -> RequestHeader<'_> {
+        RequestHeader {
+            api_key: self.api_key,
+            api_version: self.api_version,
+            correlation_id: self.correlation_id,
+            client_id: self.client_id.as_deref(),
+        }
+    }
 }
 
 /// A response body: a head of its own and record bytes that are passed on

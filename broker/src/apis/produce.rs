@@ -13,47 +13,92 @@
 //! - A batch whose length or magic cannot be refuses the whole request, too.
 //!   Every other fault refuses its own partition.
 
+use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use ottla_core::controller::{TopicImage, is_internal_topic};
+use ottla_core::controller::{MetadataImage, TopicImage, is_internal_topic};
 use ottla_core::mutants::{self, Mutant};
 use ottla_core::partition::{AppendOrigin, AppendRefusal, check_for_version, peek_batch};
+use ottla_core::time::Now;
 use tokio::time::Instant;
 
 use super::errors::ApiError;
 use super::routing::{find_partition, find_topic};
 use super::{Answer, Malformed, Reply, RequestContext};
 use crate::node::Node;
-use crate::node::partition::{AppendError, Appended, Partition, Ticket};
+use crate::node::partition::{AppendError, Appended, Few, Partition, Ticket};
+use crate::wire::header::RequestHeader;
 use crate::wire::produce::{
-    ErrorCodeAt, PartitionProduced, ProducePartition, ProduceRequest, ResponseWriter,
+    ErrorCodeAt, PartitionProduced, ProducePartition, ProduceRequest, ResponseWriter, TopicRef,
     decode_request,
 };
 
 /// The first version whose batches may be compressed with zstd (KIP-110).
 const FIRST_WITH_ZSTD: i16 = 7;
 
+/// One request where it was received.
+pub(crate) struct Asked<'frame> {
+    pub(crate) header: RequestHeader<'frame>,
+    request: ProduceRequest<'frame>,
+}
+
+impl<'frame> Asked<'frame> {
+    /// Reads what follows the header of a request.
+    pub(crate) fn read(
+        header: RequestHeader<'frame>,
+        body: &'frame mut [u8],
+    ) -> Result<Self, Malformed> {
+        let request = decode_request(body, header.api_version);
+        let request = request.map_err(|error| Malformed(error.to_string()))?;
+        Ok(Asked { header, request })
+    }
+
+    fn origin(&self) -> AppendOrigin {
+        let zstd_allowed = self.header.api_version >= FIRST_WITH_ZSTD;
+        AppendOrigin::Client { zstd_allowed }
+    }
+}
+
 pub(super) fn handle(
     node: &Arc<Node>,
     context: &RequestContext,
     mut body: BytesMut,
 ) -> Result<Answer, Malformed> {
-    let request = decode_request(&mut body, context.api_version);
-    let request = request.map_err(|error| Malformed(error.to_string()))?;
-    let (acks, timeout_ms) = (request.acks, request.timeout_ms);
-    let produced = append_all(node, context, request);
-    if acks == 0 {
-        return Ok(unanswered(produced));
+    let mut asked = [Asked::read(context.header(), &mut body)?];
+    let mut answered = None;
+    carry_out(node, context.now, &mut asked, |_, answer| {
+        answered = Some(answer);
+    });
+    Ok(answered.expect("one request has one answer"))
+}
+
+/// Carries out requests of one connection and version that came at once, so that those of
+/// one partition share its lock and its write. Tells the answers that one after
+/// the other would get, up to the first behind which the connection is closed.
+pub(crate) fn carry_out(
+    node: &Node,
+    now: Now,
+    asked: &mut [Asked<'_>],
+    mut tell: impl FnMut(&Asked<'_>, Answer),
+) {
+    let Some(first) = asked.first() else { return };
+    let origin = first.origin();
+    // What is refused with acks=0 closes the connection: what follows must not
+    // have been appended.
+    for together in asked.chunk_by_mut(|before, _| before.request.acks != 0) {
+        let mut appended = append_all(now, origin, wanted(node, origin, together)).into_iter();
+        for asked in together {
+            let answer = answer(asked, &mut appended);
+            let is_last = matches!(answer, Answer::HangUp(_));
+            tell(asked, answer);
+            if is_last {
+                return;
+            }
+        }
     }
-    if produced.waiting.is_empty() {
-        return Ok(Answer::Ready(Reply::of(produced.response)));
-    }
-    let patience = Duration::from_millis(timeout_ms.max(0) as u64);
-    let deadline = Instant::now() + patience;
-    Ok(Answer::Later(Box::pin(settle(produced, deadline))))
 }
 
 /// What was appended, and what has to be waited for before saying so.
@@ -83,22 +128,73 @@ fn refusal_of_all(request: &ProduceRequest<'_>) -> Option<ApiError> {
     })
 }
 
-fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceRequest<'_>) -> Produced {
+/// What the requests want appended, in order. A partition is looked up once for
+/// those that want it one after the other: finding it touches what all threads
+/// share.
+fn wanted<'frame>(
+    node: &Node,
+    origin: AppendOrigin,
+    together: &mut [Asked<'frame>],
+) -> Few<Result<Wanted<'frame>, Box<Failure>>> {
     let image = node.metadata.image();
-    let refusal_of_all = refusal_of_all(&request);
-    let acks_known = (-1..=1).contains(&request.acks);
-    let mut response = ResponseWriter::new(context.api_version, request.topics.len());
+    let mut wanted = Few::with_capacity(together.len());
+    let mut found_before = None;
+    for Asked { request, .. } in together {
+        let refusal_of_all = refusal_of_all(request);
+        let acks_known = (-1..=1).contains(&request.acks);
+        for topic in &mut request.topics {
+            for partition in &mut topic.partitions {
+                let place = Some((topic.topic, partition.index)).filter(|_| acks_known);
+                let found = match &refusal_of_all {
+                    Some(error) => Err(error.clone()),
+                    None if place.is_some() && place == found_before => Ok(None),
+                    None => {
+                        find(node, &image, origin, acks_known, topic.topic, partition).map(Some)
+                    }
+                };
+                found_before = place.filter(|_| found.is_ok());
+                wanted.push(match found {
+                    Ok(found) => Ok(Wanted {
+                        partition: found,
+                        records: partition.records.take().unwrap_or_default(),
+                    }),
+                    Err(error) => Err(Box::new(Failure::from(error))),
+                });
+            }
+        }
+    }
+    wanted
+}
+
+/// The answer to one request, from what became of each of its partitions.
+fn answer(
+    asked: &Asked<'_>,
+    appended: &mut impl Iterator<Item = Result<Appended, Box<Failure>>>,
+) -> Answer {
+    let request = &asked.request;
+    let produced = produced(asked, appended);
+    if request.acks == 0 {
+        return unanswered(produced);
+    }
+    if produced.waiting.is_empty() {
+        return Answer::Ready(Reply::of(produced.response));
+    }
+    let patience = Duration::from_millis(request.timeout_ms.max(0) as u64);
+    let deadline = Instant::now() + patience;
+    Answer::Later(Box::pin(settle(produced, deadline)))
+}
+
+fn produced(
+    asked: &Asked<'_>,
+    appended: &mut impl Iterator<Item = Result<Appended, Box<Failure>>>,
+) -> Produced {
+    let topics = &asked.request.topics;
+    let mut response = ResponseWriter::new(asked.header.api_version, topics.len());
     let (mut waiting, mut refused) = (Vec::new(), None);
-    for wanted in request.topics {
-        let topic = find_topic(&image, wanted.topic);
-        response.topic(wanted.topic, wanted.partitions.len());
-        for partition in wanted.partitions {
-            let index = partition.index;
-            let appended = match (&refusal_of_all, &topic) {
-                (None, Ok(topic)) => append(node, context, topic, acks_known, partition),
-                (Some(error), _) | (None, Err(error)) => Err(Failure::from(error.clone())),
-            };
-            let (outcome, ticket) = outcome(index, appended);
+    for topic in topics {
+        response.topic(topic.topic, topic.partitions.len());
+        for (partition, appended) in topic.partitions.iter().zip(&mut *appended) {
+            let (outcome, ticket) = outcome(partition.index, appended);
             let error_code_at = response.partition(&outcome);
             waiting.extend(ticket.map(|ticket| (error_code_at, ticket)));
             refused = refused.or(outcome.error_message);
@@ -110,6 +206,45 @@ fn append_all(node: &Arc<Node>, context: &RequestContext, request: ProduceReques
         waiting,
         refused,
     }
+}
+
+/// Records that may be offered to their partition.
+struct Wanted<'frame> {
+    /// `None`: that of the records before.
+    partition: Option<Arc<Partition>>,
+    records: &'frame mut [u8],
+}
+
+/// Appends what is wanted, in order; neighbours of one partition at once.
+fn append_all(
+    now: Now,
+    origin: AppendOrigin,
+    wanted: Few<Result<Wanted<'_>, Box<Failure>>>,
+) -> Few<Result<Appended, Box<Failure>>> {
+    let mut outcomes = Few::with_capacity(wanted.len());
+    let mut wanted = wanted.into_iter();
+    while let Some(first) = wanted.next() {
+        let (partition, records) = match first {
+            Ok(Wanted { partition, records }) => (partition, records),
+            Err(failure) => {
+                outcomes.push(Err(failure));
+                continue;
+            }
+        };
+        let partition = partition.expect("only those behind it leave theirs out");
+        let behind = wanted.as_slice().iter();
+        let is_neighbour = |next: &Wanted<'_>| next.partition.is_none();
+        let count = behind
+            .take_while(|next| next.as_ref().is_ok_and(is_neighbour))
+            .count();
+        let neighbours = wanted.by_ref().take(count);
+        let neighbours =
+            neighbours.map(|next| next.map_or(Default::default(), |next| next.records));
+        let appended = partition.append_all(now, once(records).chain(neighbours), origin);
+        let failed = |error| Box::new(Failure::of(error, &partition));
+        outcomes.extend(appended.into_iter().map(|one| one.map_err(failed)));
+    }
+    outcomes
 }
 
 fn check_acks(known: bool) -> Result<(), ApiError> {
@@ -132,30 +267,29 @@ fn check_writable(topic: &TopicImage) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn append(
+/// The partition, unless what is sent may not be offered to it.
+fn find(
     node: &Node,
-    context: &RequestContext,
-    topic: &TopicImage,
+    image: &MetadataImage,
+    origin: AppendOrigin,
     acks_known: bool,
-    partition: ProducePartition<'_>,
-) -> Result<Appended, Failure> {
-    let zstd_allowed = context.api_version >= FIRST_WITH_ZSTD;
-    let origin = AppendOrigin::Client { zstd_allowed };
+    topic: TopicRef<'_>,
+    sent: &ProducePartition<'_>,
+) -> Result<Arc<Partition>, ApiError> {
     let index = match mutants::on(Mutant::ProducesToTheFirstPartition) {
         true => 0,
-        false => partition.index,
+        false => sent.index,
     };
+    let topic = find_topic(image, topic)?;
     let found = find_partition(node, topic, index)?;
-    let records = partition.records.unwrap_or_default();
+    let zstd_allowed = origin == AppendOrigin::Client { zstd_allowed: true };
     if !acks_known || !zstd_allowed || is_internal_topic(&topic.name) {
         // What the version forbids is said first, and nothing of the log.
-        check_for_version(origin, records).map_err(ApiError::from)?;
+        check_for_version(origin, sent.records.as_deref().unwrap_or_default())?;
         check_acks(acks_known)?;
         check_writable(topic)?;
     }
-    found
-        .append(context.now, records, origin)
-        .map_err(|error| Failure::of(error, &found))
+    Ok(found)
 }
 
 /// Why a partition's records were refused, down to the records if it is known.
@@ -212,7 +346,10 @@ fn tells_log_start(refusal: &AppendRefusal) -> bool {
     )
 }
 
-fn outcome(index: i32, appended: Result<Appended, Failure>) -> (PartitionProduced, Option<Ticket>) {
+fn outcome(
+    index: i32,
+    appended: Result<Appended, Box<Failure>>,
+) -> (PartitionProduced, Option<Ticket>) {
     match appended {
         Ok(appended) => {
             let produced = PartitionProduced {

@@ -1,7 +1,7 @@
 //! The last requests of every connection, for the explanation of a wait that
 //! was in vain. Kept by an embedded broker only; bounded in both directions.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::apis::{Answer, RequestContext, find};
+use crate::apis::{Answer, find};
+use crate::wire::header::RequestHeader;
 
 /// Connections that are remembered; the one silent for longest is forgotten.
 const CONNECTIONS_MAX: usize = 64;
@@ -18,7 +19,7 @@ const REQUESTS_MAX: usize = 12;
 
 /// Shared by the connections of one broker.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RecentRequests(Arc<Mutex<HashMap<SocketAddr, Connection>>>);
+pub(crate) struct RecentRequests(Arc<Mutex<BTreeMap<SocketAddr, Connection>>>);
 
 #[derive(Debug)]
 struct Connection {
@@ -59,34 +60,46 @@ impl RecentRequests {
     /// remembered when it comes.
     pub(crate) fn note(
         &self,
-        context: &RequestContext,
+        peer: SocketAddr,
+        header: &RequestHeader<'_>,
         received: Instant,
         answer: Answer,
     ) -> Answer {
-        let answered = Fate::Answered {
-            after: received.elapsed(),
-        };
-        match answer {
-            Answer::Later(reply) => {
-                let serial = self.add(context, received, Fate::Waiting);
-                let (recent, peer) = (self.clone(), context.peer);
-                Answer::Later(Box::pin(async move {
+        let answered = received.elapsed();
+        let mut noted = [answer];
+        self.note_all(peer, header, received, answered, noted.iter_mut());
+        let [answer] = noted;
+        answer
+    }
+
+    /// The same for requests that were decided at once, this long after they
+    /// were received; `header` is that of one of them.
+    pub(crate) fn note_all<'a>(
+        &self,
+        peer: SocketAddr,
+        header: &RequestHeader<'_>,
+        received: Instant,
+        after: Duration,
+        answers: impl Iterator<Item = &'a mut Answer>,
+    ) {
+        let mut connections = self.connections();
+        let connection = connection_of(&mut connections, peer, header, received);
+        for answer in answers {
+            let fate = match answer {
+                Answer::Later(_) => Fate::Waiting,
+                Answer::Ready(_) => Fate::Answered { after },
+                Answer::Nothing => Fate::Unanswered,
+                Answer::HangUp(_) => Fate::Closed,
+            };
+            let serial = connection.add(header, received, fate);
+            if let Answer::Later(reply) = answer {
+                let recent = self.clone();
+                let reply = std::mem::replace(reply, Box::pin(std::future::pending()));
+                *answer = Answer::Later(Box::pin(async move {
                     let reply = reply.await;
                     recent.answered(peer, serial, received);
                     reply
-                }))
-            }
-            Answer::Ready(_) => {
-                self.add(context, received, answered);
-                answer
-            }
-            Answer::Nothing => {
-                self.add(context, received, Fate::Unanswered);
-                answer
-            }
-            Answer::HangUp(_) => {
-                self.add(context, received, Fate::Closed);
-                answer
+                }));
             }
         }
     }
@@ -104,36 +117,6 @@ impl RecentRequests {
         all.collect()
     }
 
-    fn add(&self, context: &RequestContext, received: Instant, fate: Fate) -> u64 {
-        let mut connections = self.connections();
-        if !connections.contains_key(&context.peer) {
-            make_room(&mut connections);
-        }
-        let connection = connections
-            .entry(context.peer)
-            .or_insert_with(|| Connection {
-                // A copy: a slice of the request would keep all of it.
-                client_id: context.client_id.as_deref().unwrap_or_default().to_owned(),
-                last: received,
-                next_serial: 0,
-                requests: VecDeque::with_capacity(REQUESTS_MAX),
-            });
-        connection.last = received;
-        if connection.requests.len() == REQUESTS_MAX {
-            connection.requests.pop_front();
-        }
-        let serial = connection.next_serial;
-        connection.next_serial += 1;
-        connection.requests.push_back(Request {
-            serial,
-            api_key: context.api_key,
-            api_version: context.api_version,
-            received,
-            fate,
-        });
-        serial
-    }
-
     fn answered(&self, peer: SocketAddr, serial: u64, received: Instant) {
         let mut connections = self.connections();
         let connection = connections.get_mut(&peer);
@@ -147,13 +130,55 @@ impl RecentRequests {
         }
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<SocketAddr, Connection>> {
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Connection>> {
         // Every step leaves it whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn make_room(connections: &mut HashMap<SocketAddr, Connection>) {
+fn connection_of<'all>(
+    connections: &'all mut BTreeMap<SocketAddr, Connection>,
+    peer: SocketAddr,
+    header: &RequestHeader<'_>,
+    received: Instant,
+) -> &'all mut Connection {
+    if !connections.contains_key(&peer) {
+        make_room(connections);
+    }
+    connections
+        .entry(peer)
+        .or_insert_with(|| Connection::new(header.client_id, received))
+}
+
+impl Connection {
+    fn add(&mut self, header: &RequestHeader<'_>, received: Instant, fate: Fate) -> u64 {
+        self.last = received;
+        if self.requests.len() == REQUESTS_MAX {
+            self.requests.pop_front();
+        }
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        self.requests.push_back(Request {
+            serial,
+            api_key: header.api_key,
+            api_version: header.api_version,
+            received,
+            fate,
+        });
+        serial
+    }
+
+    fn new(client_id: Option<&str>, received: Instant) -> Connection {
+        Connection {
+            client_id: client_id.unwrap_or_default().to_owned(),
+            last: received,
+            next_serial: 0,
+            requests: VecDeque::with_capacity(REQUESTS_MAX),
+        }
+    }
+}
+
+fn make_room(connections: &mut BTreeMap<SocketAddr, Connection>) {
     if connections.len() >= CONNECTIONS_MAX {
         let silent = connections
             .iter()
@@ -187,23 +212,18 @@ impl fmt::Display for Request {
 
 #[cfg(test)]
 mod tests {
-    use ottla_core::time::Now;
-
     use super::*;
     use crate::apis::Reply;
 
-    fn context(port: u16) -> RequestContext {
-        RequestContext {
-            api_key: 1,
-            api_version: 12,
-            client_id: None,
-            peer: SocketAddr::from(([127, 0, 0, 1], port)),
-            local: SocketAddr::from(([127, 0, 0, 1], 1)),
-            now: Now {
-                monotonic_ms: 0,
-                wall_ms: 0,
-            },
-        }
+    const HEADER: RequestHeader<'static> = RequestHeader {
+        api_key: 1,
+        api_version: 12,
+        correlation_id: 7,
+        client_id: None,
+    };
+
+    fn peer(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,7 +232,7 @@ mod tests {
         for port in 1..=100 {
             for _ in 0..100 {
                 let ready = Answer::Ready(Reply::default());
-                recent.note(&context(port), Instant::now(), ready);
+                recent.note(peer(port), &HEADER, Instant::now(), ready);
             }
             tokio::time::advance(Duration::from_millis(1)).await;
         }
@@ -227,7 +247,7 @@ mod tests {
     async fn a_request_waits_until_it_is_answered() {
         let recent = RecentRequests::default();
         let later = Answer::Later(Box::pin(async { Reply::default() }));
-        let answer = recent.note(&context(1), Instant::now(), later);
+        let answer = recent.note(peer(1), &HEADER, Instant::now(), later);
         let said = || recent.snapshot()[0].requests[0].to_string();
         assert!(said().ends_with("Fetch v12: waits for its answer"));
         tokio::time::advance(Duration::from_millis(3)).await;

@@ -33,10 +33,15 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Now {
+        self.now_at(self.instant())
+    }
+
+    /// What both clocks say at an instant that was read just now.
+    pub(crate) fn now_at(&self, instant: Instant) -> Now {
         let advanced_ms = self.advanced_ms.load(Ordering::Acquire);
         let (elapsed_ms, wall_ms) = match self.paused_at_wall_ms {
             Some(wall_ms) => (0, wall_ms),
-            None => (self.start.elapsed().as_millis() as u64, system_wall_ms()),
+            None => ((instant - self.start).as_millis() as u64, system_wall_ms()),
         };
         Now {
             monotonic_ms: elapsed_ms + advanced_ms,

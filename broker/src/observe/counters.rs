@@ -75,20 +75,21 @@ impl Counters {
         add(&self.unsupported, 1);
     }
 
-    /// A request of a version its row serves.
-    pub(crate) fn requested(&self, api_key: i16, api_version: i16) {
+    /// So many requests of a version its row serves.
+    pub(crate) fn requested(&self, api_key: i16, api_version: i16, count: u64) {
         let version = usize::try_from(api_version).ok();
         if let (Some(api), Some(version)) = (self.api(api_key), version)
             && let Some(requests) = api.requests.get(version)
         {
-            add(requests, 1);
+            add(requests, count);
         }
     }
 
-    /// Its reply went to the socket's buffer, this long after it was parsed.
-    pub(crate) fn answered(&self, api_key: i16, after: Duration) {
+    /// The replies to so many went to the socket's buffer, this long after they
+    /// were parsed.
+    pub(crate) fn answered(&self, api_key: i16, after: Duration, count: u64) {
         if let Some(api) = self.api(api_key) {
-            api.latency.record(after);
+            api.latency.record(after, count);
         }
     }
 
@@ -154,9 +155,9 @@ mod tests {
     fn requests_are_counted_by_version_and_replies_by_time() {
         let counters = Counters::new(TABLE);
         for version in [0, 3, 3] {
-            counters.requested(API_VERSIONS_KEY, version);
+            counters.requested(API_VERSIONS_KEY, version, 1);
         }
-        counters.answered(API_VERSIONS_KEY, Duration::from_micros(70));
+        counters.answered(API_VERSIONS_KEY, Duration::from_micros(70), 1);
         let seen = counters.snapshot();
         let api = seen
             .apis
@@ -177,8 +178,8 @@ mod tests {
             (API_VERSIONS_KEY, -1),
             (API_VERSIONS_KEY, 99),
         ] {
-            counters.requested(key, version);
-            counters.answered(key, Duration::ZERO);
+            counters.requested(key, version, 1);
+            counters.answered(key, Duration::ZERO, 1);
         }
         let requests: usize = counters
             .snapshot()

@@ -20,11 +20,13 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    pub(crate) fn record(&self, duration: Duration) {
+    /// So many took this long.
+    pub(crate) fn record(&self, duration: Duration, count: u64) {
         let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_US.partition_point(|bound_us| *bound_us < us);
-        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum_us.fetch_add(us, Ordering::Relaxed);
+        self.counts[bucket].fetch_add(count, Ordering::Relaxed);
+        let sum_us = us.saturating_mul(count);
+        self.sum_us.fetch_add(sum_us, Ordering::Relaxed);
     }
 
     pub(crate) fn snapshot(&self) -> Durations {
@@ -68,7 +70,7 @@ mod tests {
     fn a_duration_falls_into_the_first_bucket_that_holds_it() {
         let histogram = Histogram::default();
         for us in [0, 50, 51, 10_000_000, 10_000_001] {
-            histogram.record(Duration::from_micros(us));
+            histogram.record(Duration::from_micros(us), 1);
         }
         let seen = histogram.snapshot();
         assert_eq!(seen.buckets[0], (Duration::from_micros(50), 2));

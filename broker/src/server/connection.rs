@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
 use super::budget::Share;
-use super::dispatch::{Ends, Received, Refusal, dispatch};
+use super::dispatch::{Ends, Received, Refusal, dispatch, dispatch_produce, is_produce};
 use super::idle::{IdleTimer, Silence};
 use super::outbox::{Outbox, ReplyTo};
 use super::socket::Socket;
@@ -36,6 +36,10 @@ const PENDING_MAX: usize = 1_000;
 /// Reply bytes waiting to be written, beyond which no further request is
 /// decided: a burst of large fetches must not fill the memory.
 const HELD_BYTES_MAX: usize = 1 << 20;
+/// Produce requests that are decided at once, and their bytes, unless the first
+/// alone has more: nobody else gets to their partition meanwhile.
+const BURST_MAX: usize = 64;
+const BURST_BYTES_MAX: usize = 256 << 10;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -145,6 +149,10 @@ impl<S: AsyncRead + Socket> Connection<S> {
         let mut received = Received::read(&self.node.clock);
         let mut decided_any = false;
         while self.may_decide() {
+            if self.decide_produce(&mut received)? {
+                decided_any = true;
+                continue;
+            }
             let Some(frame) = self.inbox.next_frame()? else {
                 self.note_the_rest(decided_any, received.at);
                 return Ok(true);
@@ -152,11 +160,45 @@ impl<S: AsyncRead + Socket> Connection<S> {
             decided_any = true;
             let (to, answer) = dispatch(&self.node, self.ends, received, frame)?;
             received.go_on(&self.node.clock);
+            self.take_answers([(to, answer)], received.at)?;
+        }
+        self.idle.is_inside_frame = false;
+        Ok(false)
+    }
+
+    /// Decides the Produce requests at the front of what was read, all at once;
+    /// false when there is none.
+    fn decide_produce(&mut self, received: &mut Received) -> Result<bool, ConnectionError> {
+        let kind = self.inbox.begins_with();
+        let Some(kind) = kind.filter(|kind| is_produce(&self.node, *kind)) else {
+            return Ok(false);
+        };
+        let count_max = BURST_MAX.min(PENDING_MAX - self.pending.len());
+        let frames = self.inbox.whole_frames(&kind, count_max, BURST_BYTES_MAX);
+        let count = frames.len();
+        if count == 0 {
+            return Ok(false);
+        }
+        let (answered, refused) = dispatch_produce(&self.node, self.ends, received, frames);
+        self.inbox.pass(count);
+        self.take_answers(answered, received.at)?;
+        refused?;
+        Ok(true)
+    }
+
+    /// Puts the answers to requests that are decided where they have to wait.
+    fn take_answers(
+        &mut self,
+        answered: impl IntoIterator<Item = (ReplyTo, Answer)>,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        let (mut at_once, mut ended) = (None, Ok(()));
+        for (to, answer) in answered {
             match answer {
                 Answer::Ready(reply) if self.pending.is_empty() => {
-                    let took = received.at - to.received;
-                    self.node.counters.answered(to.api_key, took);
                     self.outbox.push(to, reply);
+                    let (_, count) = at_once.unwrap_or((to, 0));
+                    at_once = Some((to, count + 1));
                 }
                 Answer::Ready(reply) => {
                     self.held_bytes += reply.len_bytes();
@@ -164,11 +206,14 @@ impl<S: AsyncRead + Socket> Connection<S> {
                 }
                 Answer::Later(reply) => self.pending.push_back((to, Pending::Later(reply))),
                 Answer::Nothing => {}
-                Answer::HangUp(reason) => return Err(ConnectionError::Refused(reason)),
+                Answer::HangUp(reason) => ended = Err(ConnectionError::Refused(reason)),
             }
         }
-        self.idle.is_inside_frame = false;
-        Ok(false)
+        if let Some((to, count)) = at_once {
+            let took = now - to.received;
+            self.node.counters.answered(to.api_key, took, count);
+        }
+        ended
     }
 
     /// Every whole frame is decided; another one may have begun.
@@ -312,7 +357,7 @@ async fn settle_front(
 }
 
 fn send(node: &Node, outbox: &mut Outbox, to: ReplyTo, reply: Reply) {
-    node.counters.answered(to.api_key, to.received.elapsed());
+    node.counters.answered(to.api_key, to.received.elapsed(), 1);
     outbox.push(to, reply);
 }
 

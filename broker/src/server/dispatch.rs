@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
+use kafka_protocol::protocol::StrBytes;
 use ottla_core::time::Now;
 use tokio::time::Instant;
 
 use super::outbox::ReplyTo;
+use crate::apis::produce::{self, Asked};
 use crate::apis::{self, Answer, Body, Malformed, RequestContext, Row};
 use crate::embed::answer_with_faults;
 use crate::node::Node;
 use crate::node::clock::Clock;
+use crate::node::partition::Few;
 use crate::wire::guard::{self, GuardError};
 use crate::wire::header::{HeaderError, RequestHeader};
 
@@ -56,7 +59,7 @@ impl Received {
     pub(super) fn read(clock: &Clock) -> Received {
         let at = clock.instant();
         Received {
-            now: clock.now(),
+            now: clock.now_at(at),
             at,
             read_at: at,
         }
@@ -80,7 +83,7 @@ pub(super) fn dispatch(
 ) -> Result<(ReplyTo, Answer), Refusal> {
     let decided = decide(node, ends, received, frame);
     match &decided {
-        Ok((to, _)) => node.counters.requested(to.api_key, to.api_version),
+        Ok((to, _)) => node.counters.requested(to.api_key, to.api_version, 1),
         Err(Refusal::UnknownApi { .. } | Refusal::UnknownVersion { .. }) => {
             node.counters.unsupported();
         }
@@ -97,7 +100,8 @@ fn decide(
     received: Received,
     mut frame: BytesMut,
 ) -> Result<(ReplyTo, Answer), Refusal> {
-    let header = RequestHeader::split_from(&mut frame)?;
+    let frame_bytes = frame.len();
+    let (header, body) = RequestHeader::split(&mut frame)?;
     let row = apis::find(header.api_key).ok_or(Refusal::UnknownApi {
         api_key: header.api_key,
     })?;
@@ -108,11 +112,16 @@ fn decide(
     let context = RequestContext {
         api_key: header.api_key,
         api_version: header.api_version,
-        client_id: header.client_id,
+        correlation_id: header.correlation_id,
+        client_id: header
+            .client_id
+            .map(|id| StrBytes::from_string(id.to_owned())),
         peer: ends.peer,
         local: ends.local,
         now: received.now,
     };
+    let header_bytes = frame_bytes - body.len();
+    frame.advance(header_bytes);
     if row.body == Body::Guarded {
         guard::check(context.api_key, context.api_version, &frame)?;
     }
@@ -122,16 +131,75 @@ fn decide(
     };
     let answer = match &node.requests {
         None => answer,
-        Some(requests) => requests.note(&context, received.at, answer),
+        Some(requests) => requests.note(context.peer, &context.header(), received.at, answer),
     };
     Ok((to, answer))
+}
+
+/// Whether a frame that begins like this, with an API and a version, is a Produce
+/// request, to be carried out together with those behind it.
+pub(super) fn is_produce(node: &Node, [k0, k1, v0, v1]: [u8; 4]) -> bool {
+    i16::from_be_bytes([k0, k1]) == apis::PRODUCE.key as i16
+        && apis::PRODUCE.serves(i16::from_be_bytes([v0, v1]))
+        && !node.faults.are_set()
+}
+
+/// Decides Produce requests of one version that came at once; they are carried
+/// out as one after the other would be. The answers of those that were, in order,
+/// and why the connection has to be closed behind them, if it has.
+pub(super) fn dispatch_produce<'frame>(
+    node: &Node,
+    ends: Ends,
+    received: &mut Received,
+    frames: impl ExactSizeIterator<Item = &'frame mut [u8]>,
+) -> (Few<(ReplyTo, Answer)>, Result<(), Refusal>) {
+    let mut requests: Few<Asked<'_>> = Few::with_capacity(frames.len());
+    let mut refused = Ok(());
+    for frame in frames {
+        match split_produce(frame) {
+            Ok(request) => requests.push(request),
+            Err(refusal) => {
+                node.counters.malformed();
+                refused = Err(refusal);
+                break;
+            }
+        }
+    }
+    let mut answered = Few::with_capacity(requests.len());
+    let received_at = received.at;
+    produce::carry_out(node, received.now, &mut requests, |asked, answer| {
+        let header = &asked.header;
+        answered.push((reply_to(header, header.api_version, received_at), answer));
+    });
+    received.go_on(&node.clock);
+    if let Some(Asked { header, .. }) = requests.first() {
+        let count = answered.len() as u64;
+        node.counters
+            .requested(header.api_key, header.api_version, count);
+        if let Some(requests) = &node.requests {
+            let answers = answered.iter_mut().map(|(_, answer)| answer);
+            requests.note_all(
+                ends.peer,
+                header,
+                received_at,
+                received.at - received_at,
+                answers,
+            );
+        }
+    }
+    (answered, refused)
+}
+
+fn split_produce(frame: &mut [u8]) -> Result<Asked<'_>, Refusal> {
+    let (header, body) = RequestHeader::split(frame)?;
+    Ok(Asked::read(header, body)?)
 }
 
 /// KIP-511: ApiVersions alone is answered, at version 0; for any other API
 /// Kafka closes the connection.
 fn unsupported_version(
     row: &Row,
-    header: &RequestHeader,
+    header: &RequestHeader<'_>,
     received: Instant,
 ) -> Result<(ReplyTo, Answer), Refusal> {
     if row.key as i16 == apis::API_VERSIONS_KEY && header.api_version > row.max_version {
@@ -146,7 +214,7 @@ fn unsupported_version(
     })
 }
 
-fn reply_to(header: &RequestHeader, api_version: i16, received: Instant) -> ReplyTo {
+fn reply_to(header: &RequestHeader<'_>, api_version: i16, received: Instant) -> ReplyTo {
     ReplyTo {
         api_key: header.api_key,
         api_version,

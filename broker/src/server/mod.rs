@@ -2,6 +2,8 @@
 //! keeps replies in order. Knows no API.
 
 pub(crate) mod budget;
+#[cfg(test)]
+mod burst_tests;
 pub(crate) mod connection;
 mod dispatch;
 mod idle;

@@ -85,6 +85,53 @@ impl FrameBuffer {
         Ok(Some(self.received.split_to(length_bytes)))
     }
 
+    /// How the frame at the front begins, if so much of it has come.
+    pub(crate) fn begins_with<const COUNT: usize>(&self) -> Option<[u8; COUNT]> {
+        let frame = self.received.get(LENGTH_BYTES..)?;
+        frame.first_chunk().copied()
+    }
+
+    /// The whole frames at the front without their prefixes, where they lie: as
+    /// long as they begin like this, at most so many, and no more than so many
+    /// bytes unless the first is longer. They stay until [`FrameBuffer::pass`].
+    pub(crate) fn whole_frames(
+        &mut self,
+        beginning: &[u8],
+        count_max: usize,
+        bytes_max: usize,
+    ) -> impl ExactSizeIterator<Item = &mut [u8]> {
+        let max_bytes = self.max_bytes;
+        let (mut count, mut bytes) = (0, 0);
+        while count < count_max
+            && let Some(frame) = whole_frame(&self.received[bytes..], max_bytes)
+            && (count == 0 || bytes + frame.len() <= bytes_max)
+            && frame.starts_with(beginning)
+        {
+            count += 1;
+            bytes += LENGTH_BYTES + frame.len();
+        }
+        let mut rest = &mut self.received[..bytes];
+        (0..count).map(move |_| {
+            let length_bytes = whole_frame(rest, max_bytes).map_or(0, <[u8]>::len);
+            let (frame, behind) =
+                std::mem::take(&mut rest).split_at_mut(LENGTH_BYTES + length_bytes);
+            rest = behind;
+            &mut frame[LENGTH_BYTES..]
+        })
+    }
+
+    /// Drops so many whole frames from the front.
+    pub(crate) fn pass(&mut self, count: usize) {
+        let mut passed_bytes = 0;
+        for _ in 0..count {
+            let frame = whole_frame(&self.received[passed_bytes..], self.max_bytes);
+            let frame = frame.expect("it was found whole before");
+            self.usual_bytes = LENGTH_BYTES + frame.len();
+            passed_bytes += self.usual_bytes;
+        }
+        self.received.advance(passed_bytes);
+    }
+
     /// Whether a frame has begun and not ended: a peer that stops now is late,
     /// not idle, and a stream that ends now is cut.
     pub(crate) fn is_inside_frame(&self) -> bool {
@@ -100,18 +147,7 @@ impl FrameBuffer {
     }
 
     fn claimed_bytes(&self) -> Result<Option<usize>, FrameError> {
-        let Some(prefix) = self.received.first_chunk::<LENGTH_BYTES>() else {
-            return Ok(None);
-        };
-        let length = i32::from_be_bytes(*prefix);
-        match usize::try_from(length) {
-            Err(_) | Ok(0) => Err(FrameError::NotPositive { length }),
-            Ok(length_bytes) if length_bytes > self.max_bytes => Err(FrameError::TooLarge {
-                length_bytes,
-                max_bytes: self.max_bytes,
-            }),
-            Ok(length_bytes) => Ok(Some(length_bytes)),
-        }
+        claimed_bytes(&self.received, self.max_bytes)
     }
 
     /// Doubles what has been received of this frame, so that the copying done
@@ -120,6 +156,28 @@ impl FrameBuffer {
         let usual_bytes = self.usual_bytes.min(READ_BYTES_MAX);
         self.received.len().max(usual_bytes).max(READ_BYTES_MIN)
     }
+}
+
+/// The length in the prefix at the front of `received`, if it is there.
+fn claimed_bytes(received: &[u8], max_bytes: usize) -> Result<Option<usize>, FrameError> {
+    let Some(prefix) = received.first_chunk::<LENGTH_BYTES>() else {
+        return Ok(None);
+    };
+    let length = i32::from_be_bytes(*prefix);
+    match usize::try_from(length) {
+        Err(_) | Ok(0) => Err(FrameError::NotPositive { length }),
+        Ok(length_bytes) if length_bytes > max_bytes => Err(FrameError::TooLarge {
+            length_bytes,
+            max_bytes,
+        }),
+        Ok(length_bytes) => Ok(Some(length_bytes)),
+    }
+}
+
+/// The frame at the front without its prefix, if it is there whole.
+fn whole_frame(received: &[u8], max_bytes: usize) -> Option<&[u8]> {
+    let length_bytes = claimed_bytes(received, max_bytes).ok().flatten()?;
+    received.get(LENGTH_BYTES..LENGTH_BYTES + length_bytes)
 }
 
 #[cfg(test)]
@@ -236,8 +294,41 @@ mod tests {
         }
 
         #[test]
+        fn frames_seen_where_they_lie_are_those_that_come_out(
+            bodies in prop::collection::vec(prop::collection::vec(0..2_u8, 1..300), 0..20),
+            beginning in prop::collection::vec(0..2_u8, 0..2),
+            cut in 0..6_000_usize,
+            count_max in 0..20_usize,
+            bytes_max in 0..2_000_usize,
+        ) {
+            let stream = framed(&bodies);
+            let mut buffer = buffer_with(&stream[..cut.min(stream.len())]);
+            let is_taken = |frame: &[u8]| frame.starts_with(&beginning);
+            let seen: Vec<Vec<u8>> = buffer
+                .whole_frames(&beginning, count_max, bytes_max)
+                .map(|frame| frame.to_vec())
+                .collect();
+            let seen_bytes: usize = framed(&seen).len();
+            prop_assert!(seen.len() <= count_max && seen.iter().all(|frame| is_taken(frame)));
+            prop_assert!(seen.len() <= 1 || seen_bytes <= bytes_max + LENGTH_BYTES);
+            let mut other = buffer_with(&buffer.received);
+            buffer.pass(seen.len());
+            for frame in &seen {
+                prop_assert_eq!(&other.next_frame().unwrap().unwrap(), frame);
+            }
+            prop_assert_eq!(&buffer.received, &other.received);
+            prop_assert_eq!(buffer.usual_bytes, other.usual_bytes);
+            if let Some(next) = other.next_frame().unwrap() {
+                let is_full = seen.len() == count_max || seen_bytes + next.len() > bytes_max;
+                prop_assert!(is_full || !is_taken(&next), "one more could have been taken");
+            }
+        }
+
+        #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut buffer = buffer_with(&bytes);
+            let whole = buffer.whole_frames(&[], 10, 100).len();
+            buffer.pass(whole);
             while let Ok(Some(frame)) = buffer.next_frame() {
                 prop_assert!(!frame.is_empty());
             }

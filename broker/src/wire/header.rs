@@ -5,7 +5,6 @@
 //! bodies is used. Judges no version: the table of APIs does.
 
 use bytes::{Buf, BufMut, BytesMut};
-use kafka_protocol::protocol::StrBytes;
 use thiserror::Error;
 
 use super::guard;
@@ -15,14 +14,16 @@ use super::guard;
 const API_VERSIONS_KEY: i16 = 18;
 /// Key, version and correlation id.
 const FIXED_BYTES: usize = 8;
+/// Behind those and its length.
+const CLIENT_ID_AT: usize = FIXED_BYTES + size_of::<i16>();
 
 /// What every request says before its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestHeader {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestHeader<'frame> {
     pub(crate) api_key: i16,
     pub(crate) api_version: i16,
     pub(crate) correlation_id: i32,
-    pub(crate) client_id: Option<StrBytes>,
+    pub(crate) client_id: Option<&'frame str>,
 }
 
 /// A header that cannot be read. Nothing can be answered; the connection ends.
@@ -38,31 +39,36 @@ pub(crate) enum HeaderError {
     Varint,
 }
 
-impl RequestHeader {
-    /// Takes the header off a frame and leaves the body.
+impl RequestHeader<'_> {
+    /// Parts a frame into its header and its body.
     ///
     /// Header version 1, or 2 (with tagged fields, which are skipped) where the
     /// request is flexible (KIP-482). For a key without a shape version 1 is
     /// assumed: such a request is refused by its key, whatever its body.
-    pub(crate) fn split_from(frame: &mut BytesMut) -> Result<Self, HeaderError> {
+    pub(crate) fn split(frame: &mut [u8]) -> Result<(RequestHeader<'_>, &mut [u8]), HeaderError> {
         let frame_bytes = frame.len();
         let truncated = HeaderError::Truncated { frame_bytes };
-        let fixed = frame.first_chunk::<FIXED_BYTES>().ok_or(truncated)?;
+        let (fixed, mut rest) = frame.split_first_chunk::<FIXED_BYTES>().ok_or(truncated)?;
         let [k0, k1, v0, v1, correlation_id @ ..] = *fixed;
         let api_key = i16::from_be_bytes([k0, k1]);
         let api_version = i16::from_be_bytes([v0, v1]);
-        let correlation_id = i32::from_be_bytes(correlation_id);
-        frame.advance(FIXED_BYTES);
-        let client_id = split_client_id(frame, truncated)?;
+        let client_id_bytes = skip_client_id(&mut rest, truncated)?;
         if guard::api(api_key).is_some_and(|api| api.is_flexible(api_version)) {
-            skip_tagged_fields(frame, truncated)?;
+            skip_tagged_fields(&mut rest, truncated)?;
         }
-        Ok(Self {
+        let body_bytes = rest.len();
+        let (header, body) = frame.split_at_mut(frame_bytes - body_bytes);
+        let client_id = client_id_bytes.map(|length_bytes| {
+            let text = &header[CLIENT_ID_AT..CLIENT_ID_AT + length_bytes];
+            std::str::from_utf8(text).map_err(|_| HeaderError::ClientIdText)
+        });
+        let header = RequestHeader {
             api_key,
             api_version,
-            correlation_id,
-            client_id,
-        })
+            correlation_id: i32::from_be_bytes(correlation_id),
+            client_id: client_id.transpose()?,
+        };
+        Ok((header, body))
     }
 }
 
@@ -90,42 +96,32 @@ pub(crate) fn response_header_bytes(api_key: i16, api_version: i16) -> usize {
     }
 }
 
-/// The client id keeps its 16-bit length in every header version.
-fn split_client_id(
-    frame: &mut BytesMut,
-    truncated: HeaderError,
-) -> Result<Option<StrBytes>, HeaderError> {
-    let length = frame.try_get_i16().map_err(|_| truncated)?;
+/// How long the client id is, which keeps its 16-bit length in every header
+/// version; `None` where it is null.
+fn skip_client_id(rest: &mut &[u8], truncated: HeaderError) -> Result<Option<usize>, HeaderError> {
+    let length = rest.try_get_i16().map_err(|_| truncated)?;
     let length_bytes = match usize::try_from(length) {
         Ok(length_bytes) => length_bytes,
         Err(_) if length == -1 => return Ok(None),
         Err(_) => return Err(HeaderError::ClientIdLength { length }),
     };
-    if length_bytes > frame.len() {
-        return Err(truncated);
-    }
-    let bytes = frame.split_to(length_bytes).freeze();
-    StrBytes::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| HeaderError::ClientIdText)
+    *rest = rest.get(length_bytes..).ok_or(truncated)?;
+    Ok(Some(length_bytes))
 }
 
-fn skip_tagged_fields(frame: &mut BytesMut, truncated: HeaderError) -> Result<(), HeaderError> {
-    for _ in 0..varint(frame, truncated)? {
-        varint(frame, truncated)?;
-        let size_bytes = varint(frame, truncated)? as usize;
-        if size_bytes > frame.len() {
-            return Err(truncated);
-        }
-        frame.advance(size_bytes);
+fn skip_tagged_fields(rest: &mut &[u8], truncated: HeaderError) -> Result<(), HeaderError> {
+    for _ in 0..varint(rest, truncated)? {
+        varint(rest, truncated)?;
+        let size_bytes = varint(rest, truncated)? as usize;
+        *rest = rest.get(size_bytes..).ok_or(truncated)?;
     }
     Ok(())
 }
 
-fn varint(frame: &mut BytesMut, truncated: HeaderError) -> Result<u32, HeaderError> {
+fn varint(rest: &mut &[u8], truncated: HeaderError) -> Result<u32, HeaderError> {
     let mut value = 0;
     for shift in [0, 7, 14, 21, 28] {
-        let byte = frame.try_get_u8().map_err(|_| truncated)?;
+        let byte = rest.try_get_u8().map_err(|_| truncated)?;
         if shift == 28 && byte > 0x0f {
             return Err(HeaderError::Varint);
         }
@@ -141,15 +137,15 @@ fn varint(frame: &mut BytesMut, truncated: HeaderError) -> Result<u32, HeaderErr
 mod tests {
     use bytes::Bytes;
     use kafka_protocol::messages::{self, ApiKey};
-    use kafka_protocol::protocol::Encodable;
+    use kafka_protocol::protocol::{Encodable, StrBytes};
     use proptest::prelude::*;
 
     use super::*;
 
-    fn split(bytes: &[u8]) -> (Result<RequestHeader, HeaderError>, BytesMut) {
-        let mut frame = BytesMut::from(bytes);
-        let header = RequestHeader::split_from(&mut frame);
-        (header, frame)
+    /// Header and body; the frame is the caller's, and leaked for brevity.
+    fn split(bytes: &[u8]) -> Result<(RequestHeader<'static>, &'static [u8]), HeaderError> {
+        let (header, body) = RequestHeader::split(bytes.to_vec().leak())?;
+        Ok((header, body))
     }
 
     fn metadata_header(api_version: i16, rest: &[u8]) -> Vec<u8> {
@@ -169,31 +165,30 @@ mod tests {
     #[test]
     fn a_frame_too_short_for_a_header_is_refused_and_does_not_panic() {
         for frame_bytes in 0..10 {
-            let (header, _) = split(&metadata_header(0, &[0, 1, b'c'])[..frame_bytes]);
-            assert_eq!(header, Err(HeaderError::Truncated { frame_bytes }));
+            let split = split(&metadata_header(0, &[0, 1, b'c'])[..frame_bytes]);
+            assert_eq!(split, Err(HeaderError::Truncated { frame_bytes }));
         }
     }
 
     #[test]
     fn a_header_without_a_client_id_leaves_the_body() {
-        let (header, body) = split(&metadata_header(0, &[0xff, 0xff, 1, 2, 3]));
+        let split = split(&metadata_header(0, &[0xff, 0xff, 1, 2, 3]));
         let expected = RequestHeader {
             api_key: 3,
             api_version: 0,
             correlation_id: 7,
             client_id: None,
         };
-        assert_eq!(header, Ok(expected));
-        assert_eq!(&body[..], [1, 2, 3]);
+        assert_eq!(split, Ok((expected, &[1, 2, 3][..])));
     }
 
     #[test]
     fn a_client_id_that_is_no_text_or_too_long_is_refused() {
-        let (header, _) = split(&metadata_header(0, &[0, 1, 0xff]));
+        let header = split(&metadata_header(0, &[0, 1, 0xff]));
         assert_eq!(header, Err(HeaderError::ClientIdText));
-        let (header, _) = split(&metadata_header(0, &[0xff, 0xfe]));
+        let header = split(&metadata_header(0, &[0xff, 0xfe]));
         assert_eq!(header, Err(HeaderError::ClientIdLength { length: -2 }));
-        let (header, _) = split(&metadata_header(0, &[0x7f, 0xff, b'c']));
+        let header = split(&metadata_header(0, &[0x7f, 0xff, b'c']));
         assert_eq!(header, Err(HeaderError::Truncated { frame_bytes: 11 }));
     }
 
@@ -204,10 +199,10 @@ mod tests {
             &[0xff, 0xff, 0xff, 0xff, 0x0f],
             &[2, 0, 0],
         ] {
-            let (header, _) = split(&metadata_header(9, &[&[0xff, 0xff], tags].concat()));
+            let header = split(&metadata_header(9, &[&[0xff, 0xff], tags].concat()));
             assert!(matches!(header, Err(HeaderError::Truncated { .. })));
         }
-        let (header, _) = split(&metadata_header(
+        let header = split(&metadata_header(
             9,
             &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x1f],
         ));
@@ -216,8 +211,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_still_yields_its_correlation_id() {
-        let (header, _) = split(&[0x7f, 0, 0, 0, 0, 0, 0, 9, 0xff, 0xff]);
-        assert_eq!(header.unwrap().correlation_id, 9);
+        let header = split(&[0x7f, 0, 0, 0, 0, 0, 0, 9, 0xff, 0xff]);
+        assert_eq!(header.unwrap().0.correlation_id, 9);
     }
 
     #[test]
@@ -247,12 +242,11 @@ mod tests {
         ) {
             let key = ApiKey::try_from(api_key).unwrap();
             let version = key.request_header_version(api_version);
-            let client_id = client_id.map(StrBytes::from_string);
             let mut header = messages::RequestHeader::default()
                 .with_request_api_key(api_key)
                 .with_request_api_version(api_version)
                 .with_correlation_id(correlation_id)
-                .with_client_id(client_id.clone());
+                .with_client_id(client_id.clone().map(StrBytes::from_string));
             if version >= 2 {
                 header.unknown_tagged_fields =
                     tags.into_iter().map(|(tag, value)| (tag, Bytes::from(value))).collect();
@@ -260,12 +254,13 @@ mod tests {
             let mut frame = BytesMut::new();
             header.encode(&mut frame, version).unwrap();
             frame.extend_from_slice(&body);
-            let read = RequestHeader::split_from(&mut frame);
+            let (read, rest) = RequestHeader::split(&mut frame).unwrap();
+            let client_id = client_id.as_deref();
             prop_assert_eq!(
                 read,
-                Ok(RequestHeader { api_key, api_version, correlation_id, client_id })
+                RequestHeader { api_key, api_version, correlation_id, client_id }
             );
-            prop_assert_eq!(&frame[..], &body[..]);
+            prop_assert_eq!(&rest[..], &body[..]);
         }
 
         #[test]

@@ -8,6 +8,7 @@
 
 use bytes::BytesMut;
 use ottla_core::ids::TopicId;
+use smallvec::SmallVec;
 
 use super::fields::{FieldError, Reader, Writer};
 
@@ -30,13 +31,13 @@ pub(crate) struct ProduceRequest<'frame> {
     pub(crate) transactional_id: Option<&'frame str>,
     pub(crate) acks: i16,
     pub(crate) timeout_ms: i32,
-    pub(crate) topics: Vec<ProduceTopic<'frame>>,
+    pub(crate) topics: SmallVec<[ProduceTopic<'frame>; 1]>,
 }
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct ProduceTopic<'frame> {
     pub(crate) topic: TopicRef<'frame>,
-    pub(crate) partitions: Vec<ProducePartition<'frame>>,
+    pub(crate) partitions: SmallVec<[ProducePartition<'frame>; 1]>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -55,7 +56,7 @@ pub(crate) fn decode_request(
     let acks = reader.i16()?;
     let timeout_ms = reader.i32()?;
     // Nearly every request has one of each; room for more comes with the bytes.
-    let mut topics = Vec::with_capacity(1);
+    let mut topics = SmallVec::new();
     let mut entries = Entries::default();
     for _ in 0..reader.array()? {
         entries.count_one()?;
@@ -64,7 +65,7 @@ pub(crate) fn decode_request(
         } else {
             TopicRef::Name(reader.string()?)
         };
-        let mut partitions = Vec::with_capacity(1);
+        let mut partitions = SmallVec::new();
         for _ in 0..reader.array()? {
             entries.count_one()?;
             partitions.push(ProducePartition {
