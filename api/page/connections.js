@@ -57,8 +57,10 @@ function askForm() {
     [said.textContent, refusal.textContent] = ["", ""];
     const text = input.value.trim();
     try {
-      await ask(/^\d+$/.test(text) ? { userId: Number(text) } : { address: text });
-      said.textContent = t("부탁했어요. 받아 주면 그 사람의 글이 광장에 보여요.", "Asked. Once granted, their posts appear in the square.");
+      const { grantedAt } = await ask(/^\d+$/.test(text) ? { userId: Number(text) } : { address: text });
+      said.textContent = grantedAt
+        ? t("이미 연결되어 있어요.", "You are connected already.")
+        : t("부탁했어요. 받아 주면 그 사람의 글이 광장에 보여요.", "Asked. Once granted, their posts appear in the square.");
       input.value = "";
     } catch (error) {
       refusal.textContent = explain(error, ASK_REFUSALS);

@@ -13,17 +13,17 @@ export const current = () => user;
 /** Asks the server who is logged in. */
 export async function restore() {
   others.onmessage = () => location.reload();
-  await become(await call("GET", "/api/auth"));
+  become(await call("GET", "/api/auth"));
 }
 
 /** Logs in with `{principal, credentials}`. */
 export async function logIn(credentials) {
-  await begin((await call("POST", "/api/auth", credentials)).user);
+  begin((await call("POST", "/api/auth", credentials)).user);
 }
 
 /** Joins with `{name, principal, credentials}`, and is logged in at once. */
 export async function join(form) {
-  await begin((await call("POST", "/api/user/join", form)).user);
+  begin((await call("POST", "/api/user/join", form)).user);
 }
 
 /**
@@ -49,11 +49,12 @@ export function changed(next) {
   user = next;
 }
 
-async function begin(next) {
-  await become(next);
+function begin(next) {
+  become(next);
   others.postMessage("changed");
 }
 
+/** Resolves once the service worker knows it too. */
 async function become(next) {
   user = next;
   await worker.tell({ say: "user", user: next?.seq ?? null });
