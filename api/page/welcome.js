@@ -95,6 +95,6 @@ async function offerSeeds(place, entered) {
       refusal.textContent = explain(error, LOGIN_REFUSALS);
     }
   };
-  const buttons = users.map((user, at) => el("button.btn.seed", { type: "button", on: { click: () => enter(user) } }, avatar({ seq: at + 1, name: user.name }, "s"), user.name));
+  const buttons = users.map((user) => el("button.btn.seed", { type: "button", on: { click: () => enter(user) } }, avatar(user, "s"), user.name));
   place.append(el("div.seeds", el("p", () => t("이 서버에는 연습용 사람이 있어요. 누르면 바로 들어가요.", "This server has people to play with. One press, and you are in.")), el("div", ...buttons), refusal));
 }

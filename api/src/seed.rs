@@ -24,17 +24,13 @@ pub(crate) async fn add(store: &dyn Store, passwords: &PasswordHasher) -> Result
     Ok(())
 }
 
-/// Their names and addresses.
-pub(crate) fn users() -> impl Iterator<Item = (String, String)> {
-    (0..COUNT).map(|number| (name(number), address(number)))
+/// Their addresses.
+pub(crate) fn emails() -> impl Iterator<Item = Email> {
+    (0..COUNT).map(email)
 }
 
-fn name(number: u32) -> String {
-    format!("tester{number:02}")
-}
-
-fn address(number: u32) -> String {
-    format!("test{number:02}@example.com")
+fn email(number: u32) -> Email {
+    Email::parse(&format!("test{number:02}@example.com")).expect("the seeds are legal values")
 }
 
 async fn user(
@@ -43,7 +39,7 @@ async fn user(
     number: u32,
 ) -> Result<UserId, StartError> {
     let legal = "the seeds are legal values";
-    let email = Email::parse(&address(number)).expect(legal);
+    let email = email(number);
     if let Some((seq, _)) = store.credentials(&email).await? {
         return Ok(seq);
     }
@@ -51,7 +47,7 @@ async fn user(
         .hash(Password::parse(PASSWORD).expect(legal))
         .await?;
     let user = NewUser {
-        name: Name::parse(&name(number)).expect(legal),
+        name: Name::parse(&format!("tester{number:02}")).expect(legal),
         email: email.clone(),
         password_hash,
         image: None,
