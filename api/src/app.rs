@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::metrics::Metrics;
 use crate::push_service::PushService;
 use crate::store::Store;
+use crate::stream::Streams;
 
 /// The service's parts, wired once at the start.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) backend: Backend,
     pub(crate) answers: Answers,
+    pub(crate) streams: Streams,
 }
 
 /// What the configuration says about requests.

@@ -34,6 +34,7 @@ mod seed;
 mod server;
 mod startup;
 pub mod store;
+mod stream;
 
 pub use auth::PasswordCost;
 pub use backend::BesideBroker;

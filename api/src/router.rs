@@ -28,7 +28,7 @@ use crate::page;
 use crate::push_service::EXCHANGE_HEADERS;
 use crate::routes::{
     authentication, comments, connections, delivery, feed, health, images, join, likes, posts,
-    profile, push_key, receipts, seed_users, subscriptions, trace, verdict,
+    profile, push_key, receipts, seed_users, stream, subscriptions, trace, verdict,
 };
 use crate::server::in_time;
 
@@ -103,6 +103,7 @@ fn table() -> (Router<Arc<App>>, utoipa::openapi::OpenApi) {
         .routes(routes!(subscriptions::remove))
         .routes(routes!(push_key::show))
         .routes(routes!(receipts::add))
+        .routes(routes!(stream::open))
         .routes(routes!(trace::show))
         .routes(routes!(trace::show_comment))
         .routes(routes!(verdict::show))

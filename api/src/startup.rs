@@ -34,6 +34,7 @@ use crate::metrics::Metrics;
 use crate::outbox::Relay;
 use crate::push_service::PushService;
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
+use crate::stream::Streams;
 use crate::{events, outcomes, router, seed, server};
 
 const DATABASE_FILE: &str = "social-server-api.db";
@@ -138,6 +139,7 @@ impl Running {
     pub async fn shutdown(&mut self, deadline: Duration) {
         let until = Instant::now() + deadline;
         self.stop_listening.cancel();
+        self.service.app.streams.end();
         // Half of the time for clients that are slow to take their answers.
         if tokio::time::timeout(deadline / 2, &mut self.server)
             .await
@@ -192,6 +194,7 @@ impl Service {
             event_bus,
             backend,
             answers,
+            streams: Streams::new(),
             bus,
             store,
         });
@@ -202,6 +205,7 @@ impl Service {
             keeping_answers,
             tokio::spawn(watching),
             tokio::spawn(reading),
+            tokio::spawn(app.streams.fill(Arc::clone(&app.store), stop.clone())),
         ];
         let relay = tokio::spawn(publish(Arc::clone(&app), wake, stop.clone()));
         let router = router::router(Arc::clone(&app));

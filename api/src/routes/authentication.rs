@@ -15,6 +15,7 @@ use crate::domain::{Email, Password, User};
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::response::Success;
+use crate::store::Change;
 
 /// Who logs in.
 #[derive(Deserialize, ToSchema)]
@@ -94,6 +95,7 @@ pub(crate) async fn log_out(
     caller: Caller,
 ) -> Result<impl IntoResponse, ApiError> {
     app.store.remove_session(caller.token).await?;
+    app.store.announce(Change::Session(caller.user)).await?;
     let cookie = clearing_cookie(app.settings.secure_cookie);
     Ok(([(header::SET_COOKIE, cookie)], Success::new(true)))
 }

@@ -15,6 +15,7 @@ pub(crate) mod profile_form;
 pub(crate) mod push_key;
 pub(crate) mod receipts;
 pub(crate) mod seed_users;
+pub(crate) mod stream;
 pub(crate) mod subscriptions;
 pub(crate) mod trace;
 pub(crate) mod verdict;

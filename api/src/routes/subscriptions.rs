@@ -15,6 +15,7 @@ use crate::extract::{Json, Path};
 use crate::observe::Trace;
 use crate::push_service::unexpected;
 use crate::response::Success;
+use crate::store::Change;
 
 /// A longer endpoint or key cannot be right.
 const FIELD_BYTES_MAX: usize = 2048;
@@ -69,6 +70,7 @@ pub(crate) async fn subscribe(
     };
     match app.push_service.ask(request, trace, &app.metrics).await? {
         (SubscriptionReply::Subscribed(subscription), exchange) => {
+            tell(&app, caller).await;
             Ok((exchange.headers(), Success::new(subscription)))
         }
         _ => Err(unexpected()),
@@ -120,8 +122,16 @@ pub(crate) async fn remove(
     };
     match app.push_service.ask(request, trace, &app.metrics).await? {
         (SubscriptionReply::Unsubscribed { .. }, exchange) => {
+            tell(&app, caller).await;
             Ok((exchange.headers(), Success::new(true)))
         }
         _ => Err(unexpected()),
+    }
+}
+
+/// The caller's other pages hear of it; the subscription is what it is even if they do not.
+async fn tell(app: &App, caller: Caller) {
+    if let Err(error) = app.store.announce(Change::Devices(caller.user)).await {
+        tracing::debug!(%error, "pages are not told of changed devices");
     }
 }

@@ -15,5 +15,6 @@ mod posts;
 mod process;
 mod profile;
 mod readiness;
+mod stream;
 mod subscriptions;
 mod support;
