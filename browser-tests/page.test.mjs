@@ -1,7 +1,7 @@
 // The page itself, judged in Chromium. One demo and one browser for all; each
 // check opens pages of its own.
 
-import test, { after, before } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { startChromium } from "./support/chromium.mjs";
 import { startDemo } from "./support/demo.mjs";
 import { startDevice } from "./support/device.mjs";
@@ -28,18 +28,24 @@ after(async () => {
   await stage.demo?.stop();
 });
 
-test("everything can be done without a mouse", () => keyboardOnly(stage));
-test("on a phone nothing scrolls sideways and everything is within reach of a thumb", () => onAPhone(stage));
-test("axe finds nothing serious, on any page, in any state", () => nothingSevere(stage));
-test("a permission that was refused is told", () => blockedPermission(stage));
-test("a browser without push is told so within seconds", () => noPushHere(stage));
-test("a push is shown and its receipt completes the journey", () => pushIsShown(stage));
-test("a server that is away is told, and what was missed is shown", () => serverAway(stage));
-test("events are read the same wherever their bytes are cut", () => eventsHoweverCut(stage));
-test("a character is what people see as one", () => charactersAsPeopleCount(stage));
-
-test("a journey has every step, each at its moment", () => everyStep(stage));
-test("a journey shows no figure that its trace does not have", () => nothingIsInvented(stage));
-test("a journey ends in brick at the step that failed, and says why", () => aFailureEndsTheWay(stage));
-test("what people wrote is text in a journey", () => textIsNeverMarkup(stage));
-test("a journey is played at its own moments", () => playedAtItsOwnMoments(stage));
+// Two at a time: those of the second half touch nothing that the first half looks at.
+describe("the page", { concurrency: 2 }, () => {
+  describe("with one user's square", { concurrency: 1 }, () => {
+    it("everything can be done without a mouse", () => keyboardOnly(stage));
+    it("on a phone nothing scrolls sideways and everything is within reach of a thumb", () => onAPhone(stage));
+    it("axe finds nothing serious, on any page, in any state", () => nothingSevere(stage));
+    it("a permission that was refused is told", () => blockedPermission(stage));
+    it("a push is shown and its receipt completes the journey", () => pushIsShown(stage));
+  });
+  describe("by itself", { concurrency: 1 }, () => {
+    it("a browser without push is told so within seconds", () => noPushHere(stage));
+    it("a server that is away is told, and what was missed is shown", () => serverAway(stage));
+    it("events are read the same wherever their bytes are cut", () => eventsHoweverCut(stage));
+    it("a character is what people see as one", () => charactersAsPeopleCount(stage));
+    it("a journey has every step, each at its moment", () => everyStep(stage));
+    it("a journey shows no figure that its trace does not have", () => nothingIsInvented(stage));
+    it("a journey ends in brick at the step that failed, and says why", () => aFailureEndsTheWay(stage));
+    it("what people wrote is text in a journey", () => textIsNeverMarkup(stage));
+    it("a journey is played at its own moments", () => playedAtItsOwnMoments(stage));
+  });
+});
