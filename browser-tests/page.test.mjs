@@ -8,7 +8,7 @@ import { startDevice } from "./support/device.mjs";
 import { SEEDS, person } from "./support/people.mjs";
 import { nothingSevere } from "./page/accessibility.mjs";
 import { serverAway } from "./page/connection.mjs";
-import { aFailureEndsTheWay, everyStep, nothingIsInvented, playedAtItsOwnMoments, textIsNeverMarkup } from "./page/journeys.mjs";
+import { aFailureEndsTheWay, everyStep, growsWhileItHappens, nothingIsInvented, playedAtItsOwnMoments, textIsNeverMarkup } from "./page/journeys.mjs";
 import { keyboardOnly } from "./page/keyboard.mjs";
 import { charactersAsPeopleCount, eventsHoweverCut } from "./page/modules.mjs";
 import { blockedPermission, noPushHere, pushIsShown } from "./page/notifications.mjs";
@@ -45,6 +45,7 @@ describe("the page", { concurrency: 2 }, () => {
     it("a journey has every step, each at its moment", () => everyStep(stage));
     it("a journey shows no figure that its trace does not have", () => nothingIsInvented(stage));
     it("a journey ends in brick at the step that failed, and says why", () => aFailureEndsTheWay(stage));
+    it("a journey grows while it happens, and takes no focus", () => growsWhileItHappens(stage));
     it("what people wrote is text in a journey", () => textIsNeverMarkup(stage));
     it("a journey is played at its own moments", () => playedAtItsOwnMoments(stage));
   });

@@ -17,7 +17,7 @@ export function sheet(root, grip, signal) {
     cover();
     if (isPhone()) return grip.focus({ preventScroll: true });
     const { top, bottom } = root.getBoundingClientRect();
-    if (top > innerHeight || bottom < 0) root.scrollIntoView();
+    if (top > innerHeight / 2 || bottom < 0) root.scrollIntoView();
     // Who pressed by keyboard goes on there; Esc leads back.
     if (from.matches("button:focus-visible, a:focus-visible")) root.focus({ preventScroll: true });
   }

@@ -88,8 +88,10 @@ export function journey(root, { fetchTrace, backend, arrived = () => {}, signal 
     const [title, why] = unknown
       ? [t("볼 수 없는 여정이에요", "Not yours to see"), t("글을 볼 수 있는 사람만 그 댓글의 여정을 볼 수 있어요. 오래된 여정은 지워지기도 해요.", "Who may see the post may see its comments’ journeys. Old ones are deleted.")]
       : [t("여정을 읽지 못했어요", "The journey could not be read"), t("서버가 답하지 않았어요. 댓글은 그대로 있어요.", "The server did not answer. The comment is where it was.")];
-    const again = el("button.btn.small", { type: "button", on: { click: ask } }, t("다시 읽기", "Read again"));
-    body.replaceChildren(el("div.blank", el("h3", title), el("p", why), !unknown && again));
+    const next = unknown
+      ? el("a.btn.small", { href: "/" }, t("광장으로", "To the square"))
+      : el("button.btn.small", { type: "button", on: { click: ask } }, t("다시 읽기", "Read again"));
+    body.replaceChildren(el("div.blank", el("h3", title), el("p", why), next));
   }
 
   function draw() {

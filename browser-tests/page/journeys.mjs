@@ -96,6 +96,38 @@ export async function aFailureEndsTheWay(stage) {
   await page.close();
 }
 
+export async function growsWhileItHappens(stage) {
+  const own = "http://127.0.0.1:7070/wpush/v2/secret";
+  const ofMine = (one) => (one.name === "sent" ? { ...one, endpoint: own, consoleLine: `${own} -> “민지가 코멘트를 달았습니다.”푸쉬발송` } : one);
+  const later = [trace({ state: "delivered", last: "offsetCommitted", change: ofMine }), trace({ change: ofMine })];
+  const page = await journeys(stage, [trace({ state: "waiting", last: "answered" })]);
+  const grow = (next) =>
+    page.evaluate((trace) => {
+      window.all[0] = trace;
+      window.view.update([0]);
+    }, next);
+  await show(page, 0);
+  assert.deepEqual(await texts(page, ".step.now h4"), ["Reply 200"], "the last step so far is ringed");
+
+  await page.focus(".jctl button");
+  await grow(later[0]);
+  await page.waitForSelector(".line summary");
+  assert.equal(await page.$eval(".jctl button", (button) => button === document.activeElement), true, "growing takes no focus");
+  const secret = () => page.$eval("details.line code", (code) => code.checkVisibility());
+  assert.equal(await secret(), false, "one's own endpoint is folded");
+  await page.focus("details.line summary");
+  await page.keyboard.press("Enter");
+  assert.equal(await secret(), true, "and can be unfolded");
+
+  await grow(later[1]);
+  await page.waitForSelector(".toast");
+  assert.equal(await secret(), true, "growing folds nothing");
+  assert.equal(await page.$eval("details.line summary", (summary) => summary === document.activeElement), true, "and keeps the focus in it");
+  assert.deepEqual(await texts(page, ".step.waiting"), []);
+  assert.deepEqual(page.complaints, []);
+  await page.close();
+}
+
 export async function textIsNeverMarkup(stage) {
   const contents = `<img src=x onerror="document.title='owned'"><b>bold</b>`;
   const page = await journeys(stage, [trace({ contents, partitions: 50 })]);
