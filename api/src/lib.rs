@@ -15,6 +15,7 @@ mod answers;
 mod app;
 mod auth;
 mod backend;
+mod checker;
 pub mod config;
 pub mod domain;
 mod error;

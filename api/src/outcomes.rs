@@ -9,7 +9,7 @@ use social_events::{Bus, Envelope, PushOutcome, topics};
 use crate::store::Store;
 
 /// The consumer group of all instances: each outcome is stored once.
-const GROUP: &str = "social-server-api";
+pub(crate) const GROUP: &str = "social-server-api";
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts to store outcomes.

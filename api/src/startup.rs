@@ -35,7 +35,7 @@ use crate::outbox::Relay;
 use crate::push_service::PushService;
 use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
 use crate::stream::Streams;
-use crate::{events, outcomes, router, seed, server};
+use crate::{checker, events, outcomes, router, seed, server};
 
 const DATABASE_FILE: &str = "social-server-api.db";
 const LOCK_FILE: &str = "social-server-api.lock";
@@ -168,6 +168,10 @@ impl Service {
                 (open(config.data_dir.as_deref()).await?, lock)
             }
         };
+        if matches!(bus, Bus::Local(_)) {
+            // That bus went with its process: what it had not handed on is published again.
+            store.publish_again().await?;
+        }
         let passwords = PasswordHasher::new(config.password_cost)?;
         if config.seed_data {
             seed::add(&*store, &passwords).await?;
@@ -205,6 +209,12 @@ impl Service {
             keeping_answers,
             tokio::spawn(watching),
             tokio::spawn(reading),
+            tokio::spawn(checker::run(
+                Arc::clone(&app),
+                config.check_interval,
+                stop.clone(),
+            )),
+            tokio::spawn(checker::housekeeping(Arc::clone(&app), stop.clone())),
             tokio::spawn(app.streams.fill(Arc::clone(&app.store), stop.clone())),
         ];
         let relay = tokio::spawn(publish(Arc::clone(&app), wake, stop.clone()));

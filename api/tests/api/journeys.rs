@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use social_events::bus::{ConsumerSettings, Handled};
 use social_events::{
     CommentId, Envelope, EventId, Moment, Notice, OffsetCommit, ProcessId, PushJourney,
     PushOutcome, PushVerdict, Reading, Secret, SentPush, SubscriptionId, UserId, topics,
@@ -20,7 +21,10 @@ struct Story {
 
 impl Story {
     async fn new() -> Self {
-        let app = TestApp::start().await;
+        Self::on(TestApp::start().await).await
+    }
+
+    async fn on(app: TestApp) -> Self {
         let (owner, commenter) = (app.join("owner").await, app.join("commenter").await);
         app.connect(&commenter, &owner).await;
         let post = app.write_post(&owner, "a post").await;
@@ -345,4 +349,109 @@ async fn the_backend_is_what_the_cluster_says() {
     let expected = json!({"kind": "in-process", "processes": "separate",
         "topic": {"name": topics::COMMENT_CREATED, "partitions": 3}});
     assert_eq!(backend, expected);
+}
+
+/// A service that looks for lost events all the time.
+async fn checking() -> Story {
+    let config = social_server_api::Config {
+        check_interval: std::time::Duration::from_millis(50),
+        reply_deadline: crate::support::SOON,
+        ..crate::support::config()
+    };
+    let app = TestApp::on(social_events::Bus::local(), config).await;
+    Story::on(app).await
+}
+
+#[tokio::test]
+async fn an_event_that_the_push_service_drops_is_found_to_be_lost() {
+    let story = checking().await;
+    // Knows no event, and handles each by doing nothing.
+    let _push = crate::support::push_service(&story.app.bus).await;
+    let settings = ConsumerSettings::new("social-server-push", &[topics::COMMENT_CREATED]);
+    let dropping = story
+        .app
+        .bus
+        .consume(settings, |_| async { Handled::Done })
+        .unwrap();
+    let comment = story.comment().await;
+    let lost = |verdict: &Value| verdict["lost"] == 1;
+    let verdict = story.app.wait_for("/api/verdict", &story.owner, lost).await;
+    let expected = json!({"confirmed": 1, "delivered": 0, "waiting": 0, "deadLettered": 0,
+        "lost": 1, "folded": 0, "lostComments": [comment["seq"]]});
+    assert_eq!(verdict, expected);
+    assert_eq!(story.journey(&comment).await["state"], "lost");
+    // An outcome that comes all the same heals it.
+    let event = event_id(&story.journey(&comment).await);
+    story.outcome(&comment, event, PushVerdict::Accepted).await;
+    let found = |verdict: &Value| verdict["delivered"] == 1 && verdict["lost"] == 0;
+    story
+        .app
+        .wait_for("/api/verdict", &story.owner, found)
+        .await;
+    dropping.shutdown(crate::support::SOON).await;
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_has_read_is_waiting_and_not_lost() {
+    let story = checking().await;
+    let _push = crate::support::push_service(&story.app.bus).await;
+    let comment = story.comment().await;
+    story.journey(&comment).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let verdict = story.verdict().await;
+    assert_eq!(
+        (&verdict["waiting"], &verdict["lost"]),
+        (&json!(1), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn what_is_forgotten_is_still_counted() {
+    let store = crate::support::store().await;
+    let (owner, post) = crate::outbox::owner_with_post(&*store).await;
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        events.push(crate::outbox::comment(&*store, owner, &post).await);
+    }
+    let bus = social_events::Bus::local();
+    bus.ensure_topics(topics::OWNED_BY_API).await.unwrap();
+    let relay = social_server_api::outbox::Relay::new(store.clone(), bus);
+    while relay.pass().await.unwrap().published > 0 {}
+    for (seq, event) in (1..).zip(&events[..4]) {
+        let accepted = u32::from(seq != 2);
+        let outcome = PushOutcome {
+            event_id: *event,
+            comment_id: Some(CommentId(seq)),
+            accepted,
+            gone: 0,
+            dead_lettered: 1 - accepted,
+            folded: 1,
+            steps: Vec::new(),
+            journey: None,
+        };
+        store.save_outcome(&outcome, Moment::now()).await.unwrap();
+    }
+    let before = store.tally().await.unwrap();
+    assert_eq!(
+        (before.confirmed, before.delivered, before.waiting),
+        (5, 3, 1)
+    );
+    assert_eq!((before.dead_lettered, before.folded), (1, 4));
+    // The oldest goes for its number, then all that is settled for its age.
+    let old = social_events::Timestamp::from_millis(0);
+    store.forget(old, 4).await.unwrap();
+    assert_eq!(store.tally().await.unwrap(), before);
+    store
+        .forget(social_events::Timestamp::from_millis(i64::MAX), 100)
+        .await
+        .unwrap();
+    assert_eq!(store.tally().await.unwrap(), before);
+    let seqs: Vec<_> = (1..=5).map(CommentId).collect();
+    let comments = store.comments_by_seq(&seqs).await.unwrap();
+    let kept: Vec<_> = comments
+        .iter()
+        .map(|comment| comment.passage.is_some())
+        .collect();
+    // What is waiting is never forgotten.
+    assert_eq!(kept, [true, false, false, false, false]);
 }

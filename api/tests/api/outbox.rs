@@ -52,7 +52,15 @@ async fn post(store: &dyn Store, writer: UserId) -> Post {
         .unwrap()
 }
 
-async fn comment(store: &dyn Store, owner: UserId, post: &Post) -> EventId {
+/// Somebody who has written a post.
+pub async fn owner_with_post(store: &dyn Store) -> (UserId, Post) {
+    let owner = user(store, "owner").await;
+    let post = post(store, owner).await;
+    (owner, post)
+}
+
+/// A comment of its own author's, and its event.
+pub async fn comment(store: &dyn Store, owner: UserId, post: &Post) -> EventId {
     let comment = NewComment {
         post_writer: owner,
         post: post.seq,

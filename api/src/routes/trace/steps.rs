@@ -138,11 +138,14 @@ impl View<'_> {
     /// Each known step, an effect after its cause.
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = self.in_the_api();
-        steps.extend(self.at_the_broker());
         let outcome = self.passage.outcome.as_ref();
         let journey = outcome.and_then(|(outcome, _)| outcome.journey.as_ref());
         let clock = self.passage.push_clock(self.app.settings.process);
-        if let Some((journey, clock)) = journey.zip(clock) {
+        let read = journey.zip(clock);
+        steps.extend(
+            self.at_the_broker(read.map(|(journey, clock)| clock.at(journey.reading.fetched_at))),
+        );
+        if let Some((journey, clock)) = read {
             steps.extend(self.in_the_push_service(journey, clock));
         }
         steps.extend(self.shown(journey));
@@ -202,7 +205,7 @@ impl View<'_> {
         steps
     }
 
-    fn at_the_broker(&self) -> Vec<Step> {
+    fn at_the_broker(&self, fetched: Option<Moment>) -> Vec<Step> {
         let passage = self.passage;
         let produced = |millis| What::Produced {
             api_key: "Produce",
@@ -235,7 +238,9 @@ impl View<'_> {
                 replicas: facts.map(|(_, facts)| facts.replicas),
                 in_sync: facts.map(|(_, facts)| facts.in_sync),
             };
-            steps.push(self.step(Process::Broker, acked, record));
+            // The acknowledgement may come back after a consumer has the record.
+            let at = fetched.map_or(acked, |fetched| fetched.min(acked));
+            steps.push(self.step(Process::Broker, at, record));
         }
         steps
     }
