@@ -21,14 +21,15 @@ export function chip(signal) {
   const name = el("b");
   const address = el("span.mono.addr");
   const pulse = el("i.pulse", { "aria-hidden": "true" });
-  const node = el("button.backend", { id: "backend", type: "button", hidden: true, on: { click: explain } }, pulse, name, address);
+  const state = el("span.sr");
+  const node = el("button.backend", { id: "backend", type: "button", hidden: true, on: { click: explain } }, pulse, name, " ", address, state);
   const draw = () => {
     node.hidden = backend === null;
     const lost = stream.current().name === "lost";
     pulse.className = lost ? "pulse off" : "pulse";
     name.textContent = NAMES[backend?.kind]?.() ?? "";
     address.textContent = backend?.address ?? "";
-    node.setAttribute("aria-label", label(lost));
+    state.textContent = lost ? t(", 연결 끊김", ", disconnected") : t(", 자세히", ", details");
   };
   const learn = (data) => {
     backend = data.backend ?? backend;
@@ -38,11 +39,6 @@ export function chip(signal) {
   stream.on("delta", learn, signal);
   stream.on("status", draw, signal);
   return keep(node, draw);
-}
-
-function label(lost) {
-  const what = `${NAMES[backend?.kind]?.() ?? ""} ${backend?.address ?? ""}`.trim();
-  return lost ? t(`${what}, 연결 끊김`, `${what}, disconnected`) : t(`${what}, 자세히`, `${what}, details`);
 }
 
 function explain() {
