@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use social_events::Secret;
 use social_events::bus::kafka::KafkaOptions;
+use social_postgres::Address;
 use social_server_push::endpoint::{EndpointPolicy, HostRule};
-use social_server_push::{Config, Console};
+use social_server_push::{Config, Console, SCHEMA};
 
 /// The push service: reads events from Kafka, keeps subscriptions, sends Web Push.
 ///
@@ -28,6 +29,17 @@ pub(crate) struct Cli {
     /// Where the database and the VAPID key live; in memory if not given
     #[arg(long, env = "PUSH_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+
+    /// Use this PostgreSQL database instead: postgres://USER:PASSWORD@HOST:PORT/NAME; several
+    /// workers may share it
+    #[arg(
+        long,
+        env = "PUSH_DATABASE_URL",
+        hide_env_values = true,
+        value_parser = secret,
+        value_name = "URL"
+    )]
+    database: Option<Secret>,
 
     /// Which hosts may be pushed to: the big browsers' services (known), or all public ones
     #[arg(
@@ -126,9 +138,12 @@ impl Cli {
         {
             return Err("--admin-token must have at least 16 characters".to_owned());
         }
+        let database = self.database.as_ref();
+        let database = database.map(|url| Address::parse(url.expose(), SCHEMA));
         Ok(Config {
             listen: self.listen,
             data_dir: self.data.clone(),
+            database: database.transpose().map_err(|error| error.to_string())?,
             endpoints,
             admin_token: self.admin_token.clone().map(Secret::new),
             subscriptions_per_user_max: self.devices_per_user,
@@ -138,6 +153,11 @@ impl Cli {
             ..Config::default()
         })
     }
+}
+
+/// Taken as it is, and judged later: a message about a wrong value would repeat it.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 fn contact(text: &str) -> Result<String, String> {
@@ -191,10 +211,12 @@ mod tests {
             (["--listen", "8081"], "--listen"),
             (["--admin-token", "short"], "--admin-token"),
             (["--contact", "me"], "--contact"),
+            (["--database", "mysql://u:hunter2@db/x"], "postgres://"),
             (["--ttl-seconds", "0"], "--ttl-seconds"),
         ] {
             let error = config(&arguments).err().unwrap_or_default();
             assert!(error.contains(named), "{arguments:?}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 }

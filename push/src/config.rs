@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use social_events::{ProcessId, Secret};
+use social_postgres::Address;
 
 use crate::console::Console;
 use crate::endpoint::EndpointPolicy;
 use crate::sending::RetryPolicy;
 use crate::transport::Transport;
+
+/// The schema of the service's tables in PostgreSQL.
+pub const SCHEMA: &str = "social_server_push";
 
 /// Everything a push service needs to know besides its bus.
 #[derive(Clone)]
@@ -19,6 +23,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where its database and its VAPID key live; in memory when `None`.
     pub data_dir: Option<PathBuf>,
+    /// The PostgreSQL database to use instead; several workers may share it. Of `data_dir` only a
+    /// VAPID key is read then, for a database that has none.
+    pub database: Option<Address>,
     /// Which endpoints are acceptable.
     pub endpoints: EndpointPolicy,
     /// What opens `/admin` to callers that are not on this machine; closed to them when `None`.
@@ -49,6 +56,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: None,
+            database: None,
             endpoints: EndpointPolicy::default(),
             admin_token: None,
             subscriptions_per_user_max: 20,

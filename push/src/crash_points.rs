@@ -23,9 +23,10 @@ use crate::keys::{BrowserKeys, encode};
 use crate::metrics::Metrics;
 use crate::pusher::{Pusher, UNFINISHED_EVENTS_MAX};
 use crate::sending::{RetryPolicy, Sender};
+use crate::store::tests::empty;
 use crate::store::{
-    Claimed, NewPush, NewSubscription, Outgoing, PushId, Settlement, SqliteStore, Store,
-    StoreError, Subscribed, Tried,
+    Claimed, NewPush, NewSubscription, Outbox, PushId, Settlement, Store, StoreError, Subscribed,
+    Tried,
 };
 use crate::transport::Recording;
 use crate::vapid::{VapidKeys, VapidSigner};
@@ -36,7 +37,7 @@ const TTL: Duration = Duration::from_secs(60);
 /// A store whose process dies: at the n-th write, before or after it reaches the disk. From then
 /// on nothing works until the restart.
 struct Dying {
-    inner: SqliteStore,
+    inner: Arc<dyn Store>,
     writes_left: AtomicI64,
     after: AtomicBool,
     dead: AtomicBool,
@@ -126,41 +127,39 @@ impl Store for Dying {
     async fn claim(
         &self,
         push: PushId,
+        worker: ProcessId,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>, StoreError> {
         if self.dies_before() {
             return Err(dead());
         }
-        self.ended(self.inner.claim(push, now, lease_until).await)
+        self.ended(self.inner.claim(push, worker, now, lease_until).await)
     }
 
     async fn settle(
         &self,
         push: PushId,
+        worker: ProcessId,
         tried: &Tried,
         settlement: &Settlement,
     ) -> Result<(), StoreError> {
         if self.dies_before() {
             return Err(dead());
         }
-        self.ended(self.inner.settle(push, tried, settlement).await)
+        self.ended(self.inner.settle(push, worker, tried, settlement).await)
     }
 
-    async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.inner.release_claims(now).await
+    async fn keep_alive(&self, worker: ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.keep_alive(worker, now).await
     }
 
     async fn outbox(
         &self,
         limit: u32,
         stale_before: Timestamp,
-    ) -> Result<Vec<Outgoing>, StoreError> {
+    ) -> Result<Option<Outbox>, StoreError> {
         self.inner.outbox(limit, stale_before).await
-    }
-
-    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError> {
-        self.inner.published(seqs).await
     }
 
     async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError> {
@@ -190,7 +189,7 @@ struct World {
 impl World {
     async fn new(devices: usize) -> Self {
         let store = Arc::new(Dying {
-            inner: SqliteStore::in_memory().await.unwrap(),
+            inner: empty().await,
             writes_left: AtomicI64::new(i64::MAX),
             after: AtomicBool::new(false),
             dead: AtomicBool::new(false),
@@ -258,7 +257,8 @@ impl World {
     /// The last outcome in the outbox: later ones replace earlier ones.
     async fn outcome(&self) -> PushOutcome {
         let far = Timestamp::from_millis(i64::MAX);
-        let last = self.store.outbox(1000, far).await.unwrap().pop().unwrap();
+        let outbox = self.store.outbox(1000, far).await.unwrap().unwrap();
+        let last = outbox.records.last().unwrap().clone();
         let incoming = Incoming::at(last.record, 0, 0, Timestamp::now());
         Envelope::parse(&incoming).unwrap().event
     }
@@ -297,7 +297,12 @@ async fn deliver_through(world: &World, crashes: &[(i64, bool)]) {
         if world.deliver().await {
             break;
         }
-        world.store.release_claims(Timestamp::now()).await.unwrap();
+        let restarted = ProcessId::random();
+        world
+            .store
+            .keep_alive(restarted, Timestamp::now())
+            .await
+            .unwrap();
     }
     world.store.die_at(i64::MAX, false);
     assert!(world.deliver().await);

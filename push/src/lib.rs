@@ -39,6 +39,6 @@ pub mod transport;
 pub mod vapid;
 mod web;
 
-pub use config::Config;
+pub use config::{Config, SCHEMA};
 pub use console::Console;
 pub use startup::{Running, StartError, start};

@@ -42,8 +42,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    if config.data_dir.is_none() {
-        tracing::warn!("subscriptions live in memory and end with this process; give --data DIR");
+    if config.data_dir.is_none() && config.database.is_none() {
+        tracing::warn!(
+            "subscriptions live in memory and end with this process; give --data or --database"
+        );
     }
     // Heard from the start, so that a signal during the start stops it as well.
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -35,7 +35,8 @@ pub(crate) const BATCH: u32 = 256;
 pub(crate) const UNFINISHED_EVENTS_MAX: usize = 64;
 /// How long an event may keep those behind it.
 const EVENT_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a claim holds: longer than any push takes, its second, smaller form included.
+/// How long a claim of a live worker holds: longer than any push takes, its second, smaller form
+/// included.
 const LEASE: Duration = Duration::from_mins(2);
 
 /// Sends pushes that the store knows.
@@ -108,7 +109,10 @@ impl Pusher {
     pub(crate) async fn push(&self, push: PushId) -> Result<(), StoreError> {
         let claimed_at = Moment::now();
         let now = Timestamp::from(claimed_at);
-        let claimed = self.store.claim(push, now, later(now, LEASE)).await?;
+        let claimed = self
+            .store
+            .claim(push, self.process, now, later(now, LEASE))
+            .await?;
         let Some(claimed) = claimed else {
             return Ok(());
         };
@@ -124,7 +128,9 @@ impl Pusher {
                 .as_ref()
                 .map(|subscription| subscription.notification_end_point.clone()),
         };
-        self.store.settle(push, &tried, &settlement).await?;
+        self.store
+            .settle(push, self.process, &tried, &settlement)
+            .await?;
         self.report(push, &claimed, status, &settlement);
         Ok(())
     }

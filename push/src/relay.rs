@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::pusher::Pusher;
-use crate::store::{Outgoing, StoreError};
+use crate::store::{Outbox, Outgoing, StoreError};
 
 /// How many records are on their way at the same time.
 const BATCH: u32 = 128;
@@ -32,6 +32,8 @@ const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// Looked again after this long even if nobody woke the relay: another worker on the same
 /// database may have filled the outbox.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The same, while another worker publishes: it may have looked before our records were there.
+const LOOK_AGAIN_BEHIND_ANOTHER: Duration = Duration::from_millis(50);
 /// How many commits may be waiting to be noted; a later one of its partition replaces one that
 /// does not fit.
 pub(crate) const COMMITS_MAX: usize = 1024;
@@ -45,8 +47,10 @@ pub(crate) async fn run(
 ) {
     let mut pause = PAUSE_FIRST;
     loop {
+        let mut look_again = LOOK_AGAIN;
         match pass(&pusher, &bus, &mut commits).await {
-            Ok(()) => pause = PAUSE_FIRST,
+            Ok(Pass::Done) => pause = PAUSE_FIRST,
+            Ok(Pass::AnotherPublishes) => look_again = LOOK_AGAIN_BEHIND_ANOTHER,
             Err(error) => {
                 tracing::warn!(%error, "outcomes wait in the outbox");
                 pusher.outbox_filled.notify_one();
@@ -65,7 +69,7 @@ pub(crate) async fn run(
                     tracing::warn!(%error, "a commit could not be noted");
                 }
             }
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(look_again) => {}
         }
     }
     if let Err(error) = pass(&pusher, &bus, &mut commits).await {
@@ -73,11 +77,19 @@ pub(crate) async fn run(
     }
 }
 
+/// How a pass over the outbox ended.
+enum Pass {
+    /// Nothing is left that may go.
+    Done,
+    /// Another worker is at it.
+    AnotherPublishes,
+}
+
 async fn pass(
     pusher: &Pusher,
     bus: &Bus,
     commits: &mut mpsc::Receiver<Committed>,
-) -> Result<(), RelayError> {
+) -> Result<Pass, RelayError> {
     if let Ok(commit) = commits.try_recv() {
         note(pusher, commit, commits).await?;
     }
@@ -106,22 +118,24 @@ enum RelayError {
     Publish(#[from] PublishError),
 }
 
-async fn publish_all(pusher: &Pusher, bus: &Bus) -> Result<(), RelayError> {
+async fn publish_all(pusher: &Pusher, bus: &Bus) -> Result<Pass, RelayError> {
     loop {
         let patience_ms = i64::try_from(COMMIT_PATIENCE.as_millis()).unwrap_or(i64::MAX);
         let stale_before = Timestamp::from_millis(Timestamp::now().millis() - patience_ms);
-        let waiting = pusher.store.outbox(BATCH, stale_before).await?;
-        if waiting.is_empty() {
-            return Ok(());
+        let Some(outbox) = pusher.store.outbox(BATCH, stale_before).await? else {
+            return Ok(Pass::AnotherPublishes);
+        };
+        if outbox.records.is_empty() {
+            return Ok(Pass::Done);
         }
-        publish(pusher, bus, waiting).await?;
+        publish(bus, outbox).await?;
     }
 }
 
 /// All at once, which keeps their order; only what was acknowledged without a gap is removed. The
 /// rest is published again, later ones a second time: their readers keep the last of an event.
-async fn publish(pusher: &Pusher, bus: &Bus, waiting: Vec<Outgoing>) -> Result<(), RelayError> {
-    let sending = waiting.into_iter().map(|outgoing| async move {
+async fn publish(bus: &Bus, outbox: Outbox) -> Result<(), RelayError> {
+    let sending = outbox.records.into_iter().map(|outgoing| async move {
         let Outgoing {
             seq,
             record,
@@ -148,7 +162,7 @@ async fn publish(pusher: &Pusher, bus: &Bus, waiting: Vec<Outgoing>) -> Result<(
         done.push(seq);
     }
     if !done.is_empty() {
-        pusher.store.published(&done).await?;
+        outbox.hold.published(&done).await?;
     }
     failed.map_or(Ok(()), |error| Err(error.into()))
 }

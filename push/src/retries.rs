@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use crate::pusher::{BATCH, Pusher};
 use crate::store::StoreError;
 
-/// The longest sleep: a claim that ran out is noticed within it.
-const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// The longest sleep: what another worker has put off is noticed within it.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// How often a worker says that it is alive; a quarter of the time for which it is believed.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause after the database failed.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Settled events are kept this long, to recognise their repeats.
@@ -33,6 +35,28 @@ pub(crate) async fn run(pusher: Arc<Pusher>, stop: CancellationToken) {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(sleep) => {}
             () = pusher.retry_planned.notified() => {}
+        }
+    }
+}
+
+/// Says that this worker is alive, until `stop`, and takes over from those that are not.
+pub(crate) async fn heartbeat(pusher: Arc<Pusher>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(HEARTBEAT) => {}
+        }
+        match pusher
+            .store
+            .keep_alive(pusher.process, Timestamp::now())
+            .await
+        {
+            Ok(0) => {}
+            Ok(pushes) => {
+                tracing::info!(pushes, "took over from a worker that is gone");
+                pusher.retry_planned.notify_one();
+            }
+            Err(error) => tracing::warn!(%error, "cannot say that this worker is alive"),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use social_events::bus::{BusError, Committed, Consumer, ConsumerSettings};
-use social_events::{Bus, topics};
+use social_events::{Bus, Timestamp, topics};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -25,11 +25,14 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::metrics::Metrics;
 use crate::pusher::{Pusher, UNFINISHED_EVENTS_MAX};
 use crate::sending::Sender;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{PostgresStore, SqliteStore, Store, StoreError};
 use crate::transport::{HttpTransport, Transport, TransportError};
-use crate::vapid::{VapidError, VapidKeys, VapidSigner};
+use crate::vapid::{SharedKeyError, VapidError, VapidKeys, VapidSigner};
 use crate::{relay, retries, web};
 
+const DATABASE_FILE: &str = "social-server-push.db";
+const LOCK_FILE: &str = "social-server-push.lock";
+const KEY_FILE: &str = "vapid.key";
 /// How often a bus that does not answer is asked again for the topics.
 const TOPICS_AGAIN: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,9 @@ pub enum StartError {
     /// There is no VAPID key.
     #[error(transparent)]
     Vapid(#[from] VapidError),
+    /// Workers have no VAPID key to share.
+    #[error(transparent)]
+    SharedKey(#[from] SharedKeyError),
     /// The HTTP client cannot be made.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -89,22 +95,24 @@ pub(crate) struct Consumers {
 /// # Errors
 /// When something of it cannot be had, see [`StartError`].
 pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
-    let data_dir = open_data_dir(&config)?;
-    let store = open_store(data_dir.as_ref()).await?;
-    store
-        .release_claims(social_events::Timestamp::now())
-        .await?;
-    let signer = Arc::new(VapidSigner::new(
-        vapid_keys(data_dir.as_ref())?,
-        config.contact.clone(),
-    ));
-    let public_key = signer.public_key();
     let listener = listen(config.listen).await?;
     let address = listener
         .local_addr()
         .map_err(|cause| not_listening(config.listen, cause))?;
-
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    // However this ends before the service is there: nobody is left listening.
+    let unfinished = stop.clone().drop_guard();
+    let opening = web::Opening::default();
+    tasks.spawn(web::serve(listener, Arc::clone(&opening), stop.clone()));
+
+    let Memory {
+        store,
+        keys,
+        data_dir,
+    } = remember(&config).await?;
+    store.keep_alive(config.process, Timestamp::now()).await?;
+    let signer = Arc::new(VapidSigner::new(keys, config.contact.clone()));
+    let public_key = signer.public_key();
     let metrics = Arc::new(Metrics::default());
     let pusher = Arc::new(Pusher {
         store: Arc::clone(&store),
@@ -131,6 +139,7 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
     let consumers = Arc::new(consume(&bus, &pusher, &desk, config.ttl, told)?);
 
     tasks.spawn(retries::run(Arc::clone(&pusher), stop.clone()));
+    tasks.spawn(retries::heartbeat(Arc::clone(&pusher), stop.clone()));
     tasks.spawn(retries::housekeeping(Arc::clone(&pusher), stop.clone()));
     tasks.spawn(ensure_read_topics(bus.clone(), stop.clone()));
     tasks.spawn(publish(pusher, bus.clone(), commits, stop.clone()));
@@ -141,10 +150,11 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
         metrics,
         admin_token: config.admin_token,
     };
-    tasks.spawn(web::serve(listener, web, stop.clone()));
+    let first = opening.set(web).is_ok();
+    debug_assert!(first, "a service starts once");
     tasks.close();
+    unfinished.disarm();
     let deadline = config.shutdown_deadline;
-    let _data_dir = data_dir;
     Ok(Running {
         address,
         public_key,
@@ -153,7 +163,7 @@ pub async fn start(config: Config, bus: Bus) -> Result<Running, StartError> {
         consumers,
         bus,
         deadline,
-        _data_dir,
+        _data_dir: data_dir,
     })
 }
 
@@ -246,23 +256,38 @@ async fn ensure_topics(bus: &Bus, topics: &[&str], stop: &CancellationToken) {
     }
 }
 
-fn open_data_dir(config: &Config) -> Result<Option<DataDir>, DataDirError> {
-    let open = |path| DataDir::open(path, "social-server-push.lock");
-    config.data_dir.as_deref().map(open).transpose()
+/// What outlives a run.
+struct Memory {
+    store: Arc<dyn Store>,
+    keys: VapidKeys,
+    /// None where workers share a database: a directory belongs to one.
+    data_dir: Option<DataDir>,
 }
 
-async fn open_store(data_dir: Option<&DataDir>) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(match data_dir {
-        Some(folder) => Arc::new(SqliteStore::open(&folder.file("social-server-push.db")).await?),
-        None => Arc::new(SqliteStore::in_memory().await?),
-    })
-}
-
-fn vapid_keys(data_dir: Option<&DataDir>) -> Result<VapidKeys, VapidError> {
-    match data_dir {
-        Some(folder) => VapidKeys::load_or_create(&folder.file("vapid.key")),
-        None => VapidKeys::generate(),
+async fn remember(config: &Config) -> Result<Memory, StartError> {
+    if let Some(address) = &config.database {
+        let store = PostgresStore::open(address).await?;
+        let file = config.data_dir.as_ref().map(|folder| folder.join(KEY_FILE));
+        let keys = VapidKeys::shared(&store, file.as_deref()).await?;
+        return Ok(Memory {
+            store: Arc::new(store),
+            keys,
+            data_dir: None,
+        });
     }
+    let Some(folder) = &config.data_dir else {
+        return Ok(Memory {
+            store: Arc::new(SqliteStore::in_memory().await?),
+            keys: VapidKeys::generate()?,
+            data_dir: None,
+        });
+    };
+    let folder = DataDir::open(folder, LOCK_FILE)?;
+    Ok(Memory {
+        store: Arc::new(SqliteStore::open(&folder.file(DATABASE_FILE)).await?),
+        keys: VapidKeys::load_or_create(&folder.file(KEY_FILE))?,
+        data_dir: Some(folder),
+    })
 }
 
 fn transport(config: &Config) -> Result<Arc<dyn Transport>, TransportError> {

@@ -1,7 +1,7 @@
 //! Who we are towards push services: the VAPID key pair (RFC 8292) and signatures made with it.
 //!
-//! The private key is made on the first run and kept in a file that only its owner may read. It
-//! never leaves this module, and neither log nor `Debug` shows it.
+//! The private key is made on the first run and kept in a file that only its owner may read, or in
+//! the database that workers share. Neither log nor `Debug` shows it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
-use social_events::Timestamp;
+use social_events::{Secret, Timestamp};
 use web_push::{
     PartialVapidSignatureBuilder, SubscriptionInfo, VapidSignature, VapidSignatureBuilder,
 };
 
 use crate::endpoint::Endpoint;
 use crate::keys::{decode, encode};
+use crate::store::{PostgresStore, StoreError};
 
 /// The length of a P-256 private key, in bytes.
 const PRIVATE_KEY_BYTES: usize = 32;
@@ -54,9 +55,26 @@ pub enum VapidError {
     /// The file holds something else.
     #[error("{} holds no VAPID key: restore it, or remove it and let everybody subscribe again", .0.display())]
     NoKey(PathBuf),
+    /// The database and the file have different keys.
+    #[error("the database has another VAPID key than {}: browsers know one of them; remove the file to use the database's", .0.display())]
+    OtherKey(PathBuf),
+    /// The database's key is none.
+    #[error("the database's table vapid_key holds no VAPID key")]
+    NoKeyInDatabase,
     /// The random number generator or the curve failed.
     #[error("cannot make a VAPID key: {0}")]
     Generate(String),
+}
+
+/// Why workers have no key pair to share.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedKeyError {
+    /// There is no key.
+    #[error(transparent)]
+    Key(#[from] VapidError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl VapidKeys {
@@ -78,19 +96,33 @@ impl VapidKeys {
             path: path.to_owned(),
             cause,
         };
-        let text = match fs::read_to_string(path) {
-            Ok(text) => {
-                refuse_if_open_to_others(path)?;
-                text
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                let text = new_private_key()?;
-                write_private(path, &text).map_err(file)?;
-                text
-            }
-            Err(cause) => return Err(file(cause)),
-        };
+        if !path.try_exists().map_err(file)? {
+            write_private(path, &new_private_key()?).map_err(file)?;
+        }
+        let text = read_private(path)?;
         Self::from_text(text.trim()).ok_or_else(|| VapidError::NoKey(path.to_owned()))
+    }
+
+    /// The key pair of the workers that share `store`, made by the first of them: the one in
+    /// `file`, if it is there, so that browsers that know it need not subscribe again.
+    ///
+    /// # Errors
+    /// When the database fails, or has another key than the file.
+    pub async fn shared(
+        store: &PostgresStore,
+        file: Option<&Path>,
+    ) -> Result<Self, SharedKeyError> {
+        let file = file.filter(|file| file.exists());
+        let candidate = match file {
+            Some(file) => read_private(file)?,
+            None => new_private_key()?,
+        };
+        let candidate = Secret::new(candidate.trim());
+        let kept = store.vapid_key(&candidate).await?;
+        match file {
+            Some(file) if kept != candidate => Err(VapidError::OtherKey(file.to_owned()).into()),
+            _ => Ok(Self::from_text(kept.expose()).ok_or(VapidError::NoKeyInDatabase)?),
+        }
     }
 
     /// The public key as browsers want it: the uncompressed point in unpadded base64url.
@@ -218,6 +250,16 @@ fn new_private_key() -> Result<String, VapidError> {
     };
     let bytes = generate().map_err(|error| VapidError::Generate(error.to_string()))?;
     Ok(encode(&bytes))
+}
+
+/// What is in the file, unless others may read it.
+fn read_private(path: &Path) -> Result<String, VapidError> {
+    let text = fs::read_to_string(path).map_err(|cause| VapidError::File {
+        path: path.to_owned(),
+        cause,
+    })?;
+    refuse_if_open_to_others(path)?;
+    Ok(text)
 }
 
 fn refuse_if_open_to_others(path: &Path) -> Result<(), VapidError> {

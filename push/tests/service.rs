@@ -99,7 +99,8 @@ async fn subscriptions_and_the_key_survive_a_restart_and_what_was_missed_is_push
         .unwrap();
     let (folder, bus) = (tempfile::tempdir().unwrap(), Bus::local());
     bus.ensure_topics(topics::OWNED_BY_API).await.unwrap();
-    let push = start_in(folder.path(), config(&browsers), &bus).await;
+    let config = config(&browsers);
+    let push = start_in(folder.path(), config.clone(), &bus).await;
     let public_key = push.public_key.clone();
     let mut browser = Receiver::connect(&browsers.socket_url()).await.unwrap();
     let subscription = browser.register(&public_key).await.unwrap();
@@ -116,7 +117,7 @@ async fn subscriptions_and_the_key_survive_a_restart_and_what_was_missed_is_push
 
     let missed = support::comment(UserId(1), UserId(2), "민지");
     bus.publish(missed.to_record()).await.unwrap();
-    let push = start_in(folder.path(), config(&browsers), &bus).await;
+    let push = start_in(folder.path(), config, &bus).await;
     assert_eq!(push.public_key, public_key);
     assert_eq!(next(&mut browser).await["eventId"], missed.id.to_string());
     support::hears_nothing(&mut browser).await;

@@ -6,19 +6,25 @@
 //!                └──── later, or void after a crash ────┘
 //! ```
 //!
-//! One small trait; SQLite implements it, in a file or in memory. The API's database is never
-//! read. Nothing here sends.
+//! One small trait; SQLite implements it, in a file or in memory, and PostgreSQL, which several
+//! workers may share. The API's database is never read. Nothing here sends.
 
+mod outcome;
+mod postgres;
 mod record;
+mod rows;
 mod sqlite;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use async_trait::async_trait;
 use social_events::bus::{Committed, Incoming, Record};
 use social_events::{
-    CommentId, EventId, Moment, OffsetCommit, Reading, Secret, Subscription, SubscriptionId,
-    Timestamp, UserId,
+    CommentId, EventId, Moment, OffsetCommit, ProcessId, Reading, Secret, Subscription,
+    SubscriptionId, Timestamp, UserId,
 };
 
+pub use self::postgres::PostgresStore;
 pub use self::sqlite::SqliteStore;
 
 use crate::endpoint::Endpoint;
@@ -152,6 +158,21 @@ pub struct Outgoing {
     pub committed: Option<OffsetCommit>,
 }
 
+/// Records that one worker, and no other, publishes.
+pub struct Outbox {
+    /// The records, in their order.
+    pub records: Vec<Outgoing>,
+    /// What keeps other workers away.
+    pub hold: Box<dyn Hold>,
+}
+
+/// The right to publish; given up when it is used or dropped.
+#[async_trait]
+pub trait Hold: Send {
+    /// Forgets the records of these numbers: Kafka has them.
+    async fn published(self: Box<Self>, seqs: &[i64]) -> Result<(), StoreError>;
+}
+
 /// The database does not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -163,6 +184,9 @@ pub enum StoreError {
         /// The reason.
         cause: String,
     },
+    /// There is no database to be had, however long one waits.
+    #[error(transparent)]
+    Connect(#[from] social_postgres::ConnectError),
     /// A statement failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -214,36 +238,39 @@ pub trait Store: Send + Sync {
     /// When the next push will be due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Takes a due push; `None` when it is settled, not due, or in other hands. The claim is void
-    /// at `lease_until`.
+    /// Takes a due push for `worker`; `None` when it is settled, not due, or in other hands. The
+    /// claim is void at `lease_until`, or as soon as the worker is known to be dead.
     async fn claim(
         &self,
         push: PushId,
+        worker: ProcessId,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>, StoreError>;
 
-    /// Ends a claim. When the event's last push is settled, its outcome goes into the outbox.
+    /// Ends a claim of `worker`. When the event's last push is settled, its outcome goes into the
+    /// outbox.
     async fn settle(
         &self,
         push: PushId,
+        worker: ProcessId,
         tried: &Tried,
         settlement: &Settlement,
     ) -> Result<(), StoreError>;
 
-    /// Makes every claim of an earlier run due at `now`. For the start, before anything is claimed.
-    async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// Says that `worker` is alive, and makes due at `now` what workers that are not alive any more
+    /// had claimed; how many pushes that were. For the start, before anything is claimed, and
+    /// again every few seconds.
+    async fn keep_alive(&self, worker: ProcessId, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Up to `limit` records that may be published, in their order. An outcome may once its
-    /// event's offset is committed, or if it was made before `stale_before`.
+    /// event's offset is committed, or if it was made before `stale_before`. `None` while another
+    /// worker publishes.
     async fn outbox(
         &self,
         limit: u32,
         stale_before: Timestamp,
-    ) -> Result<Vec<Outgoing>, StoreError>;
-
-    /// Forgets the records of these numbers: Kafka has them.
-    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError>;
+    ) -> Result<Option<Outbox>, StoreError>;
 
     /// Notes how far partitions are committed.
     async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError>;

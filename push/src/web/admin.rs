@@ -1,7 +1,6 @@
 //! `GET /admin/subscriptions`: who gets pushes, without what would let anybody send one.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -11,7 +10,7 @@ use openssl::memcmp;
 use serde::{Deserialize, Serialize};
 use social_events::{Secret, Subscription, SubscriptionId, Timestamp, UserId};
 
-use super::Web;
+use super::{Opening, WAITING};
 use crate::endpoint::redacted;
 use crate::loopback;
 
@@ -41,11 +40,13 @@ pub(super) struct Shown {
 type Failure = (StatusCode, String);
 
 pub(super) async fn subscriptions(
-    State(web): State<Arc<Web>>,
+    State(web): State<Opening>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Vec<Shown>>, Failure> {
+    let unavailable = |reason: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"));
+    let web = web.get().ok_or_else(|| unavailable(WAITING))?;
     if !may_look(peer.ip(), &headers, web.admin_token.as_ref()) {
         let sentence = "only from this machine, or with the admin token as a bearer token\n";
         return Err((StatusCode::FORBIDDEN, sentence.to_owned()));
@@ -56,7 +57,7 @@ pub(super) async fn subscriptions(
     let limit = page.limit.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX);
     match web.store.subscriptions(after, limit).await {
         Ok(found) => Ok(Json(found.iter().map(shown).collect())),
-        Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"))),
+        Err(error) => Err(unavailable(&error.to_string())),
     }
 }
 

@@ -5,13 +5,13 @@
 mod admin;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use social_events::{Bus, Secret};
 use tokio::net::TcpListener;
@@ -21,6 +21,8 @@ use crate::metrics::Metrics;
 use crate::startup::Consumers;
 use crate::store::Store;
 
+/// What is told before there is anything else.
+const WAITING: &str = "the service waits for its database";
 /// How long the bus may take to answer a readiness check.
 const CHECK_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -33,18 +35,19 @@ pub(crate) struct Web {
     pub(crate) admin_token: Option<Secret>,
 }
 
-type Shared = State<Arc<Web>>;
+/// Empty as long as the service waits for its database.
+pub(crate) type Opening = Arc<OnceLock<Web>>;
 
-/// Serves until `stop`.
-pub(crate) async fn serve(listener: TcpListener, web: Web, stop: CancellationToken) {
-    let service = router(Arc::new(web)).into_make_service_with_connect_info::<SocketAddr>();
+/// Serves until `stop`, from before there is anything to tell.
+pub(crate) async fn serve(listener: TcpListener, web: Opening, stop: CancellationToken) {
+    let service = router(web).into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
     if let Err(error) = serving.await {
         tracing::error!(%error, "the HTTP side ended");
     }
 }
 
-fn router(web: Arc<Web>) -> Router {
+fn router(web: Opening) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -53,8 +56,12 @@ fn router(web: Arc<Web>) -> Router {
         .with_state(web)
 }
 
-async fn readyz(State(web): Shared) -> (StatusCode, String) {
-    match not_ready(&web).await {
+async fn readyz(State(web): State<Opening>) -> (StatusCode, String) {
+    let missing = match web.get() {
+        Some(web) => not_ready(web).await,
+        None => Some(WAITING.to_owned()),
+    };
+    match missing {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(reason) => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -77,9 +84,10 @@ async fn not_ready(web: &Web) -> Option<String> {
     None
 }
 
-async fn metrics(State(web): Shared) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        web.metrics.render(),
-    )
+async fn metrics(State(web): State<Opening>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    match web.get() {
+        Some(web) => (kind, web.metrics.render()).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, WAITING).into_response(),
+    }
 }

@@ -9,6 +9,7 @@ use social_events::{
     Bus, CommentCreated, CommentId, EmailAddress, Envelope, EventId, PostId, PushOutcome, Secret,
     SubscriptionReply, SubscriptionRequest, Timestamp, UserDto, UserId, UserJoined, Writer, topics,
 };
+use social_postgres::Address;
 use social_server_push::endpoint::{EndpointPolicy, HostRule};
 use social_server_push::push_service::{self, LocalPushService, PushServiceConfig};
 use social_server_push::receiver::{self, Receiver};
@@ -16,6 +17,7 @@ use social_server_push::sending::RetryPolicy;
 use social_server_push::{Config, Console, Running};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 /// Longer than anything here takes, short enough to fail by.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,11 +45,19 @@ pub fn config(browsers: &LocalPushService) -> Config {
         pause_max: Duration::from_millis(200),
     };
     Config {
+        database: postgres(),
         endpoints,
         retry,
         console: Console::silent(),
         ..Config::default()
     }
+}
+
+/// An empty schema on the PostgreSQL that `TEST_POSTGRES` names; SQLite is used without it.
+pub fn postgres() -> Option<Address> {
+    let url = std::env::var("TEST_POSTGRES").ok()?;
+    let schema = format!("push_{}", Uuid::new_v4().simple());
+    Some(Address::parse(&url, &schema).unwrap())
 }
 
 impl World {

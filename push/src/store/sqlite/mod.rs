@@ -7,20 +7,20 @@ mod outbox;
 mod outcome;
 mod pushes;
 mod subscriptions;
-#[cfg(test)]
-mod tests;
 
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use social_events::bus::Committed;
-use social_events::{EventId, Subscription, SubscriptionId, Timestamp, UserId};
+use social_events::{EventId, ProcessId, Subscription, SubscriptionId, Timestamp, UserId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use super::{Claimed, NewPush, NewSubscription, Outgoing, PushId, Settlement, Store, StoreError};
-use super::{Subscribed, Tried};
+use super::{
+    Claimed, Hold, NewPush, NewSubscription, Outbox, PushId, Settlement, Store, StoreError,
+    Subscribed, Tried,
+};
 
 const READERS_MAX: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -157,11 +157,12 @@ impl Store for SqliteStore {
     async fn claim(
         &self,
         push: PushId,
+        worker: ProcessId,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>, StoreError> {
         let mut transaction = self.write().await?;
-        let claimed = pushes::claim(&mut transaction, push, now, lease_until).await?;
+        let claimed = pushes::claim(&mut transaction, push, worker, now, lease_until).await?;
         transaction.commit().await?;
         Ok(claimed)
     }
@@ -169,28 +170,29 @@ impl Store for SqliteStore {
     async fn settle(
         &self,
         push: PushId,
+        worker: ProcessId,
         tried: &Tried,
         settlement: &Settlement,
     ) -> Result<(), StoreError> {
         let mut transaction = self.write().await?;
-        pushes::settle(&mut transaction, push, tried, settlement).await?;
+        pushes::settle(&mut transaction, push, worker, tried, settlement).await?;
         Ok(transaction.commit().await?)
     }
 
-    async fn release_claims(&self, now: Timestamp) -> Result<(), StoreError> {
-        pushes::release_claims(&self.writer, now).await
+    async fn keep_alive(&self, worker: ProcessId, now: Timestamp) -> Result<u64, StoreError> {
+        pushes::keep_alive(&self.writer, worker, now).await
     }
 
+    /// There is one worker, and one relay in it: nothing has to be held.
     async fn outbox(
         &self,
         limit: u32,
         stale_before: Timestamp,
-    ) -> Result<Vec<Outgoing>, StoreError> {
-        outbox::first(&self.reader, limit, stale_before).await
-    }
-
-    async fn published(&self, seqs: &[i64]) -> Result<(), StoreError> {
-        outbox::remove(&self.writer, seqs).await
+    ) -> Result<Option<Outbox>, StoreError> {
+        Ok(Some(Outbox {
+            records: outbox::first(&self.reader, limit, stale_before).await?,
+            hold: Box::new(self.clone()),
+        }))
     }
 
     async fn committed(&self, commits: &[Committed]) -> Result<(), StoreError> {
@@ -213,5 +215,29 @@ impl Store for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.writer).await?;
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Hold for SqliteStore {
+    async fn published(self: Box<Self>, seqs: &[i64]) -> Result<(), StoreError> {
+        outbox::remove(&self.writer, seqs).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_one_clear_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("push.db");
+        std::fs::write(&path, vec![7; 4096]).unwrap();
+        let error = SqliteStore::open(&path).await.unwrap_err().to_string();
+        assert!(
+            error.contains("push.db") && error.contains("cannot open"),
+            "{error}"
+        );
     }
 }

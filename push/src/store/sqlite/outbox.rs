@@ -1,10 +1,11 @@
 //! The tables `outbox` and `commits`: what must reach Kafka, in the order of its making, and the
 //! commits that outcomes wait for.
 
+use social_events::Timestamp;
 use social_events::bus::{Committed, Position, Record};
-use social_events::{Moment, OffsetCommit, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 
+use crate::store::rows::OutgoingRow;
 use crate::store::{Outgoing, StoreError, record};
 
 /// Adds a record that may go at once.
@@ -40,14 +41,12 @@ pub(super) async fn add_after(
     Ok(())
 }
 
-type Row = (i64, String, Option<i64>, Option<i64>);
-
 pub(super) async fn first(
     reader: &SqlitePool,
     limit: u32,
     stale_before: Timestamp,
 ) -> Result<Vec<Outgoing>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<OutgoingRow> = sqlx::query_as(
         "SELECT o.seq, o.record, c.next_offset, c.committed_at
          FROM outbox o LEFT JOIN commits c ON c.topic = o.source_topic
              AND c.partition = o.source_partition AND c.next_offset > o.source_offset
@@ -58,19 +57,7 @@ pub(super) async fn first(
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    rows.into_iter().map(outgoing).collect()
-}
-
-fn outgoing((seq, text, next, committed_at): Row) -> Result<Outgoing, StoreError> {
-    let committed = next.zip(committed_at).map(|(next, at_us)| OffsetCommit {
-        at: Moment::from_micros(at_us),
-        next,
-    });
-    Ok(Outgoing {
-        seq,
-        record: record::read(&text)?,
-        committed,
-    })
+    rows.into_iter().map(Outgoing::try_from).collect()
 }
 
 pub(super) async fn remove(writer: &SqlitePool, seqs: &[i64]) -> Result<(), StoreError> {

@@ -1,9 +1,10 @@
 //! The tables `events`, `processed` and `deliveries`: pushes, from the event to their end.
 
-use social_events::{EventId, Secret, SubscriptionId, Timestamp};
+use social_events::{EventId, ProcessId, Secret, SubscriptionId, Timestamp};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::{outbox, outcome, subscriptions};
+use crate::store::rows::{ClaimedRow, PushIdRow, event_id};
 use crate::store::{Audience, Claimed, NewPush, PushId, Settlement, StoreError, Tried, record};
 
 pub(super) async fn begin(
@@ -26,7 +27,7 @@ async fn insert_event(
     let inserted = sqlx::query(
         "INSERT INTO events (event_id, notified, comment_id, console_name, notification, record,
                              reading, received_at, expires_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
     )
     .bind(push.event_id.to_string())
     .bind(push.notified.0)
@@ -52,14 +53,14 @@ async fn insert_pushes(
         Audience::Nobody => return Ok(()),
         Audience::User(user) => sqlx::query(
             "INSERT INTO processed (event_id, subscription_id, state, next_at)
-             SELECT ?, seq, 'waiting', max(?, not_before) FROM subscriptions WHERE user_seq = ?",
+             SELECT $1, seq, 'waiting', max($2, not_before) FROM subscriptions WHERE user_seq = $3",
         )
         .bind(push.event_id.to_string())
         .bind(push.received_at.millis())
         .bind(user.0),
         Audience::EverybodyBut(user) => sqlx::query(
             "INSERT INTO processed (event_id, subscription_id, state, next_at)
-             SELECT ?, seq, 'waiting', max(?, not_before) FROM subscriptions WHERE user_seq <> ?",
+             SELECT $1, seq, 'waiting', max($2, not_before) FROM subscriptions WHERE user_seq <> $3",
         )
         .bind(push.event_id.to_string())
         .bind(push.received_at.millis())
@@ -75,7 +76,7 @@ async fn fold(connection: &mut SqliteConnection, event: EventId) -> Result<(), S
         "UPDATE events SET settled_at = NULL, folded = folded +
              (SELECT count(*) FROM processed WHERE processed.event_id = events.event_id
               AND state NOT IN ('waiting', 'claimed'))
-         WHERE event_id = ?",
+         WHERE event_id = $1",
     )
     .bind(event.to_string())
     .execute(connection)
@@ -89,17 +90,17 @@ pub(super) async fn due_of(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<PushId>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
+    let rows: Vec<PushIdRow> = sqlx::query_as(
         "SELECT event_id, subscription_id FROM processed
-         WHERE event_id = ? AND state IN ('waiting', 'claimed') AND next_at <= ?
-         ORDER BY subscription_id LIMIT ?",
+         WHERE event_id = $1 AND state IN ('waiting', 'claimed') AND next_at <= $2
+         ORDER BY subscription_id LIMIT $3",
     )
     .bind(event.to_string())
     .bind(now.millis())
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    rows.into_iter().map(push_id).collect()
+    rows.into_iter().map(PushId::try_from).collect()
 }
 
 pub(super) async fn due(
@@ -107,15 +108,15 @@ pub(super) async fn due(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<PushId>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
+    let rows: Vec<PushIdRow> = sqlx::query_as(
         "SELECT event_id, subscription_id FROM processed
-         WHERE state IN ('waiting', 'claimed') AND next_at <= ? ORDER BY next_at LIMIT ?",
+         WHERE state IN ('waiting', 'claimed') AND next_at <= $1 ORDER BY next_at LIMIT $2",
     )
     .bind(now.millis())
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    rows.into_iter().map(push_id).collect()
+    rows.into_iter().map(PushId::try_from).collect()
 }
 
 pub(super) async fn next_due(reader: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
@@ -130,41 +131,38 @@ pub(super) async fn next_due(reader: &SqlitePool) -> Result<Option<Timestamp>, S
 pub(super) async fn claim(
     connection: &mut SqliteConnection,
     push: PushId,
+    worker: ProcessId,
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<Option<Claimed>, StoreError> {
-    let tries: Option<u32> = sqlx::query_scalar(
-        "UPDATE processed SET state = 'claimed', next_at = ?
-         WHERE event_id = ? AND subscription_id = ?
-           AND state IN ('waiting', 'claimed') AND next_at <= ?
+    let tries: Option<i64> = sqlx::query_scalar(
+        "UPDATE processed SET state = 'claimed', next_at = $1, claimed_by = $5
+         WHERE event_id = $2 AND subscription_id = $3
+           AND state IN ('waiting', 'claimed') AND next_at <= $4
          RETURNING tries",
     )
     .bind(lease_until.millis())
     .bind(push.event_id.to_string())
     .bind(push.subscription_id.0)
     .bind(now.millis())
+    .bind(worker.to_string())
     .fetch_optional(&mut *connection)
     .await?;
     let Some(tries) = tries else { return Ok(None) };
-    let (notification, console_name, expires_at): (String, Option<String>, i64) = sqlx::query_as(
-        "SELECT notification, console_name, expires_at FROM events WHERE event_id = ?",
+    let row: ClaimedRow = sqlx::query_as(
+        "SELECT notification, console_name, expires_at FROM events WHERE event_id = $1",
     )
     .bind(push.event_id.to_string())
     .fetch_one(&mut *connection)
     .await?;
-    Ok(Some(Claimed {
-        notification: serde_json::from_str(&notification)
-            .map_err(|error| StoreError::Damaged(format!("a notification: {error}")))?,
-        console_name,
-        expires_at: Timestamp::from_millis(expires_at),
-        subscription: subscriptions::by_seq(connection, push.subscription_id).await?,
-        tries,
-    }))
+    let subscription = subscriptions::by_seq(connection, push.subscription_id).await?;
+    row.claimed(subscription, tries).map(Some)
 }
 
 pub(super) async fn settle(
     connection: &mut SqliteConnection,
     push: PushId,
+    worker: ProcessId,
     tried: &Tried,
     settlement: &Settlement,
 ) -> Result<(), StoreError> {
@@ -175,17 +173,19 @@ pub(super) async fn settle(
         Settlement::Dead { .. } => ("dead", answered_at),
         Settlement::Later { at, .. } => ("waiting", *at),
     };
-    let tries: Option<u32> = sqlx::query_scalar(
-        "UPDATE processed SET state = ?, next_at = ?, tries = tries + 1
-         WHERE event_id = ? AND subscription_id = ? AND state = 'claimed' RETURNING tries",
+    let tries: Option<i64> = sqlx::query_scalar(
+        "UPDATE processed SET state = $1, next_at = $2, tries = tries + 1
+         WHERE event_id = $3 AND subscription_id = $4 AND state = 'claimed' AND claimed_by = $5
+         RETURNING tries",
     )
     .bind(state)
     .bind(next_at.millis())
     .bind(push.event_id.to_string())
     .bind(push.subscription_id.0)
+    .bind(worker.to_string())
     .fetch_optional(&mut *connection)
     .await?;
-    // The claim ran out and somebody else has settled the push since: theirs counts.
+    // The claim ran out and the push is in other hands since: what they find counts.
     let Some(tries) = tries else { return Ok(()) };
     insert_delivery(connection, push, tried, state).await?;
     match settlement {
@@ -216,7 +216,7 @@ async fn insert_delivery(
         "INSERT INTO deliveries
              (event_id, subscription_id, claimed_at, sent_at, answered_at, status, result,
               endpoint)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(push.event_id.to_string())
     .bind(push.subscription_id.0)
@@ -235,7 +235,7 @@ async fn remove_subscription(
     connection: &mut SqliteConnection,
     subscription: SubscriptionId,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM subscriptions WHERE seq = ?")
+    sqlx::query("DELETE FROM subscriptions WHERE seq = $1")
         .bind(subscription.0)
         .execute(connection)
         .await?;
@@ -247,14 +247,15 @@ async fn dead_letter(
     connection: &mut SqliteConnection,
     push: PushId,
     cause: &str,
-    tries: u32,
+    tries: i64,
 ) -> Result<(), StoreError> {
-    let text: String = sqlx::query_scalar("SELECT record FROM events WHERE event_id = ?")
+    let text: String = sqlx::query_scalar("SELECT record FROM events WHERE event_id = $1")
         .bind(push.event_id.to_string())
         .fetch_one(&mut *connection)
         .await?;
     let cause = format!("subscription {}: {cause}", push.subscription_id);
-    let letter = record::read_incoming(&text)?.dead_letter(&cause, tries);
+    let letter =
+        record::read_incoming(&text)?.dead_letter(&cause, u32::try_from(tries).unwrap_or(u32::MAX));
     outbox::add(connection, &letter).await
 }
 
@@ -264,14 +265,14 @@ async fn leave_alone(
     subscription: SubscriptionId,
     until: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE subscriptions SET not_before = max(not_before, ?) WHERE seq = ?")
+    sqlx::query("UPDATE subscriptions SET not_before = max(not_before, $1) WHERE seq = $2")
         .bind(until.millis())
         .bind(subscription.0)
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "UPDATE processed SET next_at = max(next_at, ?)
-         WHERE subscription_id = ? AND state = 'waiting'",
+        "UPDATE processed SET next_at = max(next_at, $1)
+         WHERE subscription_id = $2 AND state = 'waiting'",
     )
     .bind(until.millis())
     .bind(subscription.0)
@@ -294,12 +295,21 @@ pub(super) async fn known(
     found.iter().map(|id| event_id(id)).collect()
 }
 
-pub(super) async fn release_claims(writer: &SqlitePool, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE processed SET state = 'waiting', next_at = ? WHERE state = 'claimed'")
-        .bind(now.millis())
-        .execute(writer)
-        .await?;
-    Ok(())
+/// There is one worker at a time, so every other one belongs to an earlier run.
+pub(super) async fn keep_alive(
+    writer: &SqlitePool,
+    worker: ProcessId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let freed = sqlx::query(
+        "UPDATE processed SET state = 'waiting', next_at = $1
+         WHERE state = 'claimed' AND claimed_by IS NOT $2",
+    )
+    .bind(now.millis())
+    .bind(worker.to_string())
+    .execute(writer)
+    .await?;
+    Ok(freed.rows_affected())
 }
 
 pub(super) async fn prune(
@@ -307,29 +317,17 @@ pub(super) async fn prune(
     before: Timestamp,
 ) -> Result<u64, StoreError> {
     for table in [
-        "DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < ?)",
-        "DELETE FROM processed WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < ?)",
+        "DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < $1)",
+        "DELETE FROM processed WHERE event_id IN (SELECT event_id FROM events WHERE settled_at < $1)",
     ] {
         sqlx::query(table)
             .bind(before.millis())
             .execute(&mut *connection)
             .await?;
     }
-    let pruned = sqlx::query("DELETE FROM events WHERE settled_at < ?")
+    let pruned = sqlx::query("DELETE FROM events WHERE settled_at < $1")
         .bind(before.millis())
         .execute(connection)
         .await?;
     Ok(pruned.rows_affected())
-}
-
-fn push_id((event, subscription): (String, i64)) -> Result<PushId, StoreError> {
-    Ok(PushId {
-        event_id: event_id(&event)?,
-        subscription_id: SubscriptionId(subscription),
-    })
-}
-
-fn event_id(text: &str) -> Result<EventId, StoreError> {
-    text.parse()
-        .map_err(|_| StoreError::Damaged("an event id is no UUID".to_owned()))
 }

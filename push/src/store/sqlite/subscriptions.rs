@@ -1,11 +1,10 @@
 //! The table `subscriptions`.
 
-use social_events::{Secret, Subscription, SubscriptionId, Timestamp, UserId};
+use social_events::{Subscription, SubscriptionId, Timestamp, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 
+use crate::store::rows::SubscriptionRow;
 use crate::store::{NewSubscription, StoreError, Subscribed};
-
-type Row = (i64, i64, String, String, String, i64);
 
 pub(super) async fn subscribe(
     connection: &mut SqliteConnection,
@@ -19,7 +18,7 @@ pub(super) async fn subscribe(
         keys,
     } = new;
     let others: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM subscriptions WHERE user_seq = ? AND endpoint <> ?",
+        "SELECT count(*) FROM subscriptions WHERE user_seq = $1 AND endpoint <> $2",
     )
     .bind(user_id.0)
     .bind(endpoint.expose())
@@ -30,14 +29,14 @@ pub(super) async fn subscribe(
     }
     // What another user had there is forgotten, with its number: pushes meant for that user that
     // are still waiting find no subscription, and do not reach this one.
-    sqlx::query("DELETE FROM subscriptions WHERE endpoint = ? AND user_seq <> ?")
+    sqlx::query("DELETE FROM subscriptions WHERE endpoint = $1 AND user_seq <> $2")
         .bind(endpoint.expose())
         .bind(user_id.0)
         .execute(&mut *connection)
         .await?;
-    let row: Row = sqlx::query_as(
+    let row: SubscriptionRow = sqlx::query_as(
         "INSERT INTO subscriptions (user_seq, endpoint, public_key, auth, create_at)
-         VALUES (?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (endpoint) DO UPDATE SET public_key = excluded.public_key, auth = excluded.auth
          RETURNING seq, user_seq, endpoint, public_key, auth, create_at",
     )
@@ -48,7 +47,7 @@ pub(super) async fn subscribe(
     .bind(now.millis())
     .fetch_one(connection)
     .await?;
-    Ok(Subscribed::Stored(subscription(row)))
+    Ok(Subscribed::Stored(row.into()))
 }
 
 pub(super) async fn unsubscribe(
@@ -56,7 +55,7 @@ pub(super) async fn unsubscribe(
     user: UserId,
     seq: SubscriptionId,
 ) -> Result<bool, StoreError> {
-    let deleted = sqlx::query("DELETE FROM subscriptions WHERE seq = ? AND user_seq = ?")
+    let deleted = sqlx::query("DELETE FROM subscriptions WHERE seq = $1 AND user_seq = $2")
         .bind(seq.0)
         .bind(user.0)
         .execute(writer)
@@ -68,14 +67,14 @@ pub(super) async fn of_user(
     reader: &SqlitePool,
     user: UserId,
 ) -> Result<Vec<Subscription>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<SubscriptionRow> = sqlx::query_as(
         "SELECT seq, user_seq, endpoint, public_key, auth, create_at
-         FROM subscriptions WHERE user_seq = ? ORDER BY seq DESC",
+         FROM subscriptions WHERE user_seq = $1 ORDER BY seq DESC",
     )
     .bind(user.0)
     .fetch_all(reader)
     .await?;
-    Ok(rows.into_iter().map(subscription).collect())
+    Ok(rows.into_iter().map(Subscription::from).collect())
 }
 
 pub(super) async fn page(
@@ -83,38 +82,27 @@ pub(super) async fn page(
     after: SubscriptionId,
     limit: u32,
 ) -> Result<Vec<Subscription>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows: Vec<SubscriptionRow> = sqlx::query_as(
         "SELECT seq, user_seq, endpoint, public_key, auth, create_at
-         FROM subscriptions WHERE seq > ? ORDER BY seq LIMIT ?",
+         FROM subscriptions WHERE seq > $1 ORDER BY seq LIMIT $2",
     )
     .bind(after.0)
     .bind(limit)
     .fetch_all(reader)
     .await?;
-    Ok(rows.into_iter().map(subscription).collect())
+    Ok(rows.into_iter().map(Subscription::from).collect())
 }
 
 pub(super) async fn by_seq(
     connection: &mut SqliteConnection,
     seq: SubscriptionId,
 ) -> Result<Option<Subscription>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
+    let row: Option<SubscriptionRow> = sqlx::query_as(
         "SELECT seq, user_seq, endpoint, public_key, auth, create_at
-         FROM subscriptions WHERE seq = ?",
+         FROM subscriptions WHERE seq = $1",
     )
     .bind(seq.0)
     .fetch_optional(connection)
     .await?;
-    Ok(row.map(subscription))
-}
-
-fn subscription((seq, user, endpoint, public_key, auth, create_at): Row) -> Subscription {
-    Subscription {
-        seq: SubscriptionId(seq),
-        notification_end_point: Secret::new(endpoint),
-        public_key: Secret::new(public_key),
-        auth: Secret::new(auth),
-        user_id: UserId(user),
-        create_at: Timestamp::from_millis(create_at),
-    }
+    Ok(row.map(Subscription::from))
 }

@@ -1,5 +1,7 @@
-//! Stories about the store: claims, leases, restarts, what moves and what is forgotten.
+//! Stories about the store: claims, leases, restarts, what moves and what is forgotten. They are
+//! told in SQLite, and in PostgreSQL where `TEST_POSTGRES` names a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use social_events::bus::{Committed, Incoming, Record};
@@ -8,14 +10,16 @@ use social_events::{
     CommentId, Envelope, EventId, PostId, ProcessId, PushOutcome, Reading, Secret, SubscriptionId,
     Timestamp, UserId, topics,
 };
+use social_postgres::Address;
+use uuid::Uuid;
 
-use super::SqliteStore;
 use crate::endpoint::{EndpointPolicy, HostRule};
 use crate::keys::{BrowserKeys, encode};
 use crate::notification::Notification;
 use crate::pusher::later;
 use crate::store::{
-    Audience, Claimed, NewPush, NewSubscription, PushId, Settlement, Store, Subscribed, Tried,
+    Audience, Claimed, NewPush, NewSubscription, Outgoing, PostgresStore, PushId, Settlement,
+    SqliteStore, Store, Subscribed, Tried,
 };
 
 const USER: UserId = UserId(1);
@@ -83,18 +87,43 @@ fn tried(seconds: u64) -> Tried {
     }
 }
 
+/// An empty database: in memory; in a schema of its own on the server that `TEST_POSTGRES` names,
+/// if it does.
+pub(crate) async fn empty() -> Arc<dyn Store> {
+    let Ok(url) = std::env::var("TEST_POSTGRES") else {
+        return Arc::new(SqliteStore::in_memory().await.unwrap());
+    };
+    let schema = format!("push_{}", Uuid::new_v4().simple());
+    let address = Address::parse(&url, &schema).unwrap();
+    Arc::new(PostgresStore::open(&address).await.unwrap())
+}
+
+/// What may be published of `store`, taken and given back.
+async fn outbox(store: &dyn Store, limit: u32, stale_before: Timestamp) -> Vec<Outgoing> {
+    let outbox = store.outbox(limit, stale_before).await.unwrap();
+    let outbox = outbox.expect("nobody else publishes");
+    outbox.hold.published(&[]).await.unwrap();
+    outbox.records
+}
+
+async fn published(store: &dyn Store, seqs: &[i64]) {
+    let outbox = store.outbox(100, FAR).await.unwrap();
+    outbox.unwrap().hold.published(seqs).await.unwrap();
+}
+
 struct Story {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
+    worker: ProcessId,
     push: PushId,
 }
 
 impl Story {
     /// One device, one event for it.
     async fn begin() -> Self {
-        Self::begin_in(SqliteStore::in_memory().await.unwrap()).await
+        Self::begin_in(empty().await).await
     }
 
-    async fn begin_in(store: SqliteStore) -> Self {
+    async fn begin_in(store: Arc<dyn Store>) -> Self {
         let stored = store
             .subscribe(&device(USER, "phone"), 10, T0)
             .await
@@ -108,26 +137,30 @@ impl Story {
             event_id: event.event_id,
             subscription_id: subscription.seq,
         };
-        Self { store, push }
+        Self {
+            store,
+            worker: ProcessId::random(),
+            push,
+        }
     }
 
     async fn claim(&self, seconds: u64) -> Option<Claimed> {
         let now = at(seconds);
         self.store
-            .claim(self.push, now, later(now, LEASE))
+            .claim(self.push, self.worker, now, later(now, LEASE))
             .await
             .unwrap()
     }
 
     async fn settle(&self, seconds: u64, settlement: Settlement) {
         self.store
-            .settle(self.push, &tried(seconds), &settlement)
+            .settle(self.push, self.worker, &tried(seconds), &settlement)
             .await
             .unwrap();
     }
 
     async fn outbox(&self) -> Vec<Record> {
-        let waiting = self.store.outbox(100, FAR).await.unwrap();
+        let waiting = outbox(&*self.store, 100, FAR).await;
         waiting.into_iter().map(|waiting| waiting.record).collect()
     }
 }
@@ -225,16 +258,31 @@ async fn a_throttled_endpoint_rests_for_old_and_new_events() {
 }
 
 #[tokio::test]
-async fn a_restart_voids_the_claims_of_the_run_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("push.db");
-    let story = Story::begin_in(SqliteStore::open(&path).await.unwrap()).await;
+async fn a_worker_that_is_gone_loses_its_claims_at_once() {
+    let story = Story::begin().await;
     story.claim(0).await.unwrap();
-    let push = story.push;
-    drop(story);
-    let store = SqliteStore::open(&path).await.unwrap();
-    store.release_claims(at(5)).await.unwrap();
-    assert_eq!(store.due(at(5), 10).await.unwrap(), [push]);
+    let next = ProcessId::random();
+    assert_eq!(story.store.keep_alive(next, at(5)).await.unwrap(), 1);
+    assert_eq!(story.store.due(at(5), 10).await.unwrap(), [story.push]);
+    // It was only slow, and comes late: nobody listens to it any more.
+    story
+        .store
+        .claim(story.push, next, at(5), at(65))
+        .await
+        .unwrap()
+        .unwrap();
+    story.settle(6, Settlement::Gone).await;
+    assert_eq!(story.store.subscriptions_of(USER).await.unwrap().len(), 1);
+    assert!(story.outbox().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_workers_own_claims_survive_its_heartbeat() {
+    let story = Story::begin().await;
+    story.claim(0).await.unwrap();
+    let freed = story.store.keep_alive(story.worker, at(5)).await.unwrap();
+    assert_eq!(freed, 0);
+    assert!(story.claim(6).await.is_none());
 }
 
 #[tokio::test]
@@ -293,7 +341,7 @@ async fn a_dead_letter_and_the_outcome_leave_together() {
 
 #[tokio::test]
 async fn an_event_for_nobody_is_settled_at_once() {
-    let store = SqliteStore::in_memory().await.unwrap();
+    let store = empty().await;
     store
         .begin(&NewPush {
             audience: Audience::Nobody,
@@ -301,12 +349,12 @@ async fn an_event_for_nobody_is_settled_at_once() {
         })
         .await
         .unwrap();
-    assert_eq!(store.outbox(10, FAR).await.unwrap().len(), 1);
+    assert_eq!(outbox(&*store, 10, FAR).await.len(), 1);
 }
 
 #[tokio::test]
 async fn whoever_subscribes_after_an_event_gets_nothing_of_its_repeat() {
-    let store = SqliteStore::in_memory().await.unwrap();
+    let store = empty().await;
     let event = event();
     store.begin(&event).await.unwrap();
     store
@@ -334,7 +382,7 @@ async fn only_what_was_settled_long_ago_is_forgotten() {
 
 #[tokio::test]
 async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
-    let store = SqliteStore::in_memory().await.unwrap();
+    let store = empty().await;
     for _ in 0..3 {
         store
             .begin(&NewPush {
@@ -344,18 +392,15 @@ async fn the_outbox_keeps_its_order_and_forgets_what_was_published() {
             .await
             .unwrap();
     }
-    let waiting = store.outbox(10, FAR).await.unwrap();
+    let waiting = outbox(&*store, 10, FAR).await;
     assert!(waiting.is_sorted_by_key(|outgoing| outgoing.seq));
-    store
-        .published(&[waiting[0].seq, waiting[1].seq])
-        .await
-        .unwrap();
-    assert_eq!(store.outbox(10, FAR).await.unwrap(), waiting[2..]);
+    published(&*store, &[waiting[0].seq, waiting[1].seq]).await;
+    assert_eq!(outbox(&*store, 10, FAR).await, waiting[2..]);
 }
 
 #[tokio::test]
 async fn pages_go_through_everybody() {
-    let store = SqliteStore::in_memory().await.unwrap();
+    let store = empty().await;
     for number in 0..5 {
         store
             .subscribe(&device(UserId(number), &number.to_string()), 10, T0)
@@ -365,18 +410,6 @@ async fn pages_go_through_everybody() {
     let first = store.subscriptions(SubscriptionId(0), 3).await.unwrap();
     let rest = store.subscriptions(first[2].seq, 3).await.unwrap();
     assert_eq!((first.len(), rest.len()), (3, 2));
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_one_clear_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("push.db");
-    std::fs::write(&path, vec![7; 4096]).unwrap();
-    let error = SqliteStore::open(&path).await.unwrap_err().to_string();
-    assert!(
-        error.contains("push.db") && error.contains("cannot open"),
-        "{error}"
-    );
 }
 
 fn committed(next: i64) -> [Committed; 1] {
@@ -394,13 +427,13 @@ async fn an_outcome_waits_for_the_commit_of_its_events_offset() {
     story.claim(0).await.unwrap();
     story.settle(1, Settlement::Accepted).await;
     // The record was at offset 11.
-    assert!(story.store.outbox(9, T0).await.unwrap().is_empty());
+    assert!(outbox(&*story.store, 9, T0).await.is_empty());
     story.store.committed(&committed(11)).await.unwrap();
-    assert!(story.store.outbox(9, T0).await.unwrap().is_empty());
+    assert!(outbox(&*story.store, 9, T0).await.is_empty());
     story.store.committed(&committed(12)).await.unwrap();
-    let told = story.store.outbox(9, T0).await.unwrap();
+    let told = outbox(&*story.store, 9, T0).await;
     assert_eq!(told[0].committed.unwrap().next, 12);
-    story.store.published(&[told[0].seq]).await.unwrap();
+    published(&*story.store, &[told[0].seq]).await;
     assert!(story.outbox().await.is_empty());
 }
 
@@ -409,8 +442,8 @@ async fn an_outcome_whose_commit_nobody_tells_goes_without_after_a_while() {
     let story = Story::begin().await;
     story.claim(0).await.unwrap();
     story.settle(1, Settlement::Accepted).await;
-    assert!(story.store.outbox(9, at(1)).await.unwrap().is_empty());
-    let told = story.store.outbox(9, at(2)).await.unwrap();
+    assert!(outbox(&*story.store, 9, at(1)).await.is_empty());
+    let told = outbox(&*story.store, 9, at(2)).await;
     assert_eq!((told.len(), told[0].committed), (1, None));
 }
 
