@@ -133,8 +133,9 @@ test("whoever logs in next never gets the pushes of the one before", async () =>
   await stage.page.goto(`${stage.demo.origin}/me`);
   await stage.page.waitForSelector("#logout", { visible: true });
   await stage.page.click("#logout");
-  stage.minji = await joins(MINJI);
+  await stage.page.waitForSelector("#join", { visible: true });
   assert.equal(await statusOf(endpoint), 410);
+  stage.minji = await joins(MINJI);
   await turnOn(stage.page);
   await commentOn(stage.jihun);
   await pause(3_000);
