@@ -124,6 +124,22 @@ test("the button turns pushes off, and on again", async () => {
   await turnOn(stage.page);
 });
 
+test("a service worker that does not answer ends nobody's subscription", async () => {
+  const { endpoint } = await subscription(stage.page);
+  const muted = await stage.page.evaluateOnNewDocument(() => {
+    const post = ServiceWorker.prototype.postMessage;
+    ServiceWorker.prototype.postMessage = function (message, ...rest) {
+      if (message.say !== "whose" || window.answersAgain) post.call(this, message, ...rest);
+    };
+  });
+  await home();
+  await until("the button to say that there is no answer", async () => (await bellState(stage.page)) === "late");
+  await stage.page.evaluate(() => (window.answersAgain = true));
+  await turnOn(stage.page);
+  assert.equal((await subscription(stage.page)).endpoint, endpoint);
+  await stage.page.removeScriptToEvaluateOnNewDocument(muted.identifier);
+});
+
 test("whoever logs in next never gets the pushes of the one before", async () => {
   const { endpoint } = await subscription(stage.page);
   // This push is still under way while its author leaves.
@@ -155,6 +171,30 @@ test("a push that arrives for somebody else shows nothing", async () => {
   await workerBelievesIn(stage.minji);
   await commentOn(stage.minji);
   await shownUntil(1);
+});
+
+test("whoever logs in after a session that ended by itself never gets the pushes of the one before", async () => {
+  await clearNotifications(stage.page);
+  const { endpoint } = await subscription(stage.page);
+  await stage.page.deleteCookie(...(await stage.page.cookies()));
+  await home();
+  await stage.page.waitForSelector("#show-login", { visible: true });
+  await commentOn(stage.minji);
+  await pause(SILENCE_MS);
+  assert.deepEqual(await notifications(stage.page), []);
+
+  await stage.page.click("#show-login");
+  const { principal, credentials } = JIHUN;
+  await fill(stage.page, "#login", { principal, credentials });
+  await turnOn(stage.page);
+  assert.notEqual((await subscription(stage.page)).endpoint, endpoint);
+  assert.equal(await statusOf(endpoint), 410);
+  await commentOn(stage.minji);
+  await commentOn(stage.jihun);
+  const [shown] = await shownUntil(1);
+  await pause(SILENCE_MS);
+  assert.deepEqual(await notifications(stage.page), [shown]);
+  assert.equal(shown.target, `/posts/${stage.jihun.ownPost}`);
 });
 
 /** The same profile is the same browser. */

@@ -28,7 +28,8 @@ const LAST_DEADLINE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(matches!(cli.command, Some(Command::Tour(_))));
+    let speaks_for_itself = matches!(cli.command, Some(Command::Tour(_) | Command::Firefox(_)));
+    start_logging(speaks_for_itself);
     // Only the tour's HTTP client asks for a process-wide one; whoever was
     // first is as good.
     rustls::crypto::ring::default_provider()
@@ -106,7 +107,8 @@ async fn local_push_service(options: PushServiceOptions) -> anyhow::Result<ExitC
 }
 
 /// Logs go to standard error; standard output belongs to the seed's lines and
-/// the tour. A tour is quiet unless something is wrong.
+/// the tour. Commands that tell a person what to do are quiet unless something
+/// is wrong.
 fn start_logging(quiet: bool) {
     let usual = if quiet {
         "warn"

@@ -8,6 +8,10 @@ import * as worker from "./worker.js";
 
 /** How long the browser's own push service may take, in milliseconds. Some never answer. */
 const PATIENCE = 10_000;
+/** When the browser is asked again: Firefox forgets a question that comes while it starts. */
+const AGAIN = 2_000;
+/** How long the service worker may take to say whose subscription this is; it may start with its browser. */
+const WORKER_PATIENCE = 6_000;
 
 const listeners = new Set();
 let state = { name: "off" };
@@ -30,7 +34,9 @@ export async function look(user) {
   if (Notification.permission === "denied") return become({ name: "blocked" });
   subscription = await existing();
   if (subscription === null) return;
-  const owner = await worker.tell({ say: "whose" });
+  const owner = await ownerHere();
+  // Silence is no other owner. A press asks again.
+  if (owner === undefined) return become({ name: "late" });
   if (owner !== user.seq) return forget();
   // Told again: the server may have lost it, and a key that changed is noticed here.
   await settle(user);
@@ -44,6 +50,8 @@ export async function turnOn(user) {
   const permission = await Notification.requestPermission();
   if (permission === "denied") return become({ name: "blocked" });
   if (permission !== "granted") return become({ name: "off" });
+  subscription ??= await existing();
+  if (subscription !== null && (await ownerHere()) !== user.seq) await forget();
   await settle(user);
 }
 
@@ -58,7 +66,8 @@ export async function turnOff() {
 
 /** Before logging out: nothing may arrive here for the one who leaves. */
 export async function leave() {
-  if (state.name === "on" || subscription !== null) await turnOff();
+  subscription ??= await existing();
+  if (subscription !== null) await turnOff();
   await worker.tell({ say: "owner", owner: null });
 }
 
@@ -68,9 +77,13 @@ function unsupported() {
   return has ? null : "missing";
 }
 
+/** Whose subscription this browser has; null for nobody's, undefined when the worker does not answer. */
+const ownerHere = () => worker.tell({ say: "whose" }, WORKER_PATIENCE);
+
 async function existing() {
   const registration = await worker.ready();
-  return (await registration?.pushManager.getSubscription()) ?? null;
+  if (registration === null) return null;
+  return (await insist(() => registration.pushManager.getSubscription())) ?? null;
 }
 
 /** Browser and server agree afterwards, or the state says why not. */
@@ -93,10 +106,20 @@ async function settle(user) {
 async function subscribe(key) {
   const registration = await worker.ready();
   if (registration === null) throw new DOMException("no service worker", "AbortError");
-  const asked = registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-  const given = await worker.within(asked, PATIENCE, null);
-  if (given === null) throw new DOMException("no answer in time", "AbortError");
+  const given = await insist(() => registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key }));
+  if (given === undefined) throw new DOMException("no answer in time", "AbortError");
   return given;
+}
+
+/** The first answer to a question that is asked again and again; undefined when nothing answers. */
+async function insist(ask) {
+  const asked = [];
+  for (let waited = 0; waited < PATIENCE; waited += AGAIN) {
+    asked.push(ask());
+    const answer = await worker.within(Promise.race(asked), AGAIN, undefined);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }
 
 async function tellServer() {

@@ -1,6 +1,6 @@
 // The page's side of the service worker: starting it, and talking to it.
 
-/** How long the worker may take to answer, in milliseconds. */
+/** How long the worker may take to answer, in milliseconds, where nobody says otherwise. */
 const PATIENCE = 3_000;
 
 /** Whether this browser has service workers here: it must, and the page must be secure. */
@@ -25,16 +25,16 @@ export async function ready() {
   return registration === null ? null : within(registration, PATIENCE, null);
 }
 
-/** Tells the worker something and waits for its answer; null when there is none. */
-export async function tell(message) {
+/** Tells the worker something and waits for its answer; undefined when none came within `patience`. */
+export async function tell(message, patience = PATIENCE) {
   const running = (await ready())?.active;
-  if (!running) return null;
+  if (!running) return undefined;
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise((resolve) => {
     port1.onmessage = ({ data }) => resolve(data);
   });
   running.postMessage(message, [port2]);
-  return within(answer, PATIENCE, null);
+  return within(answer, patience, undefined);
 }
 
 /** The promise's value, or `otherwise` after `millis`. */

@@ -6,7 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use super::profile::Profile;
-use super::visitor::{HOST_EMAIL, PASSWORD};
+use super::visitor::{HOST, NAME as VISITOR};
 use crate::language::Language;
 use crate::parts::Part;
 use crate::text;
@@ -64,8 +64,14 @@ fn browser(language: Language, scene: &Scene<'_>) -> String {
 /// What to do, one line each.
 fn steps(language: Language) -> Vec<String> {
     let log_in = match language {
-        Language::Ko => format!("{HOST_EMAIL}, 비밀번호 {PASSWORD} 로 로그인해요"),
-        Language::En => format!("log in as {HOST_EMAIL}, password {PASSWORD}"),
+        Language::Ko => format!("페이지에서 {HOST} 님을 눌러 들어가요"),
+        Language::En => format!("on the page, press {HOST} to log in"),
+    };
+    let comment = match language {
+        Language::Ko => format!("여기서 Enter를 눌러요: {VISITOR} 님이 댓글을 달고, 알림이 떠요"),
+        Language::En => {
+            format!("press Enter here: {VISITOR} comments on it, and the notification appears")
+        }
     };
     [
         log_in.as_str(),
@@ -74,10 +80,7 @@ fn steps(language: Language) -> Vec<String> {
             "press “Get notified”, and allow it when Firefox asks",
         ),
         language.pick("글을 하나 써요", "write a post"),
-        language.pick(
-            "여기서 Enter를 눌러요: tester00 님이 댓글을 달고, 알림이 떠요",
-            "press Enter here: tester00 comments on it, and the notification appears",
-        ),
+        comment.as_str(),
     ]
     .iter()
     .zip(1..)

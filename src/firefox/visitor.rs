@@ -13,12 +13,11 @@ use crate::api::{Api, User};
 use crate::language::Language;
 
 /// Who comments: the first of the seeded users, who may see the second's posts.
-const NAME: &str = "tester00";
+pub(super) const NAME: &str = "tester00";
 const EMAIL: &str = "test00@example.com";
-/// Every seeded user's.
-pub(super) const PASSWORD: &str = "1234";
+const PASSWORD: &str = "1234";
 /// Whose posts the visitor sees: the one to log in as.
-pub(super) const HOST_EMAIL: &str = "test01@example.com";
+pub(super) const HOST: &str = "tester01";
 
 /// How much of a post is quoted on the terminal.
 const QUOTED_CHARS: usize = 30;
@@ -57,7 +56,7 @@ impl Visitor {
         let posts = self.api.feed(&user).await?;
         let Some(post) = posts.into_iter().find(|post| post.author != user.seq) else {
             return Ok(format!(
-                "{} {HOST_EMAIL}",
+                "{} {HOST}",
                 self.language.pick(
                     "아직 댓글을 달 글이 없어요. 이 사용자로 먼저 글을 써 주세요:",
                     "there is no post to comment on yet; write one as"
