@@ -114,7 +114,8 @@ async function answer({ data, ports }) {
 
 /** Another user, or nobody, is here now: what was shown to the one before goes. */
 async function become(user) {
-  if ((await read("user")) !== user) {
+  const before = await read("user");
+  if (before !== undefined && before !== user) {
     for (const shown of await self.registration.getNotifications()) shown.close();
   }
   await write("user", user);
