@@ -57,7 +57,7 @@ export function hopWords({ name, step }) {
       return { name, details: joined(step?.acks && `acks=${step.acks}`, step?.millis !== undefined && duration(step.millis)) };
     case "Fetch": {
       const waited = step?.waitedMillis;
-      const text = waited !== undefined && t(`미리 물어 두고 ${duration(waited)} 기다리던 요청`, `a long poll, ${duration(waited)} in waiting`);
+      const text = waited !== undefined && t(`컨슈머가 ${duration(waited)} 동안 기다리던 참`, `the consumer had been waiting for ${duration(waited)}`);
       return { name, details: joined(text) };
     }
     case "Web Push":

@@ -51,6 +51,7 @@ export function journey(root, { fetchTrace, backend, arrived = () => {}, signal 
   function show(id, from) {
     if (from) panel.open(from);
     if (id === wanted && trace) return from && start();
+    play.stop();
     [wanted, trace, askedAt] = [id, undefined, Date.now()];
     draw();
     ask();

@@ -23,6 +23,7 @@ export async function onAPhone({ browser, demo, author, commenter }) {
   await fits(page, "the square");
   await pagesAtTheBottom(page);
   await journeyIsASheet(page);
+  await opensAfterSending(page);
 
   for (const path of ["/me", `/posts/${post}`, `/trace/${traceId}`, "/trace/00000000000000000000000000000000"]) {
     await page.goto(demo.origin + path);
@@ -67,6 +68,16 @@ async function journeyIsASheet(page) {
     assert.equal(await open(), false, `${way} closes it`);
     assert.equal(await page.$eval("#feed", (feed) => feed.closest("[inert]")), null, "what was behind it is back");
   }
+}
+
+async function opensAfterSending(page) {
+  await page.tap(".cform textarea");
+  await page.keyboard.type("Where does this one go?");
+  await page.tap(".cform button[type=submit]");
+  await page.waitForSelector("#journey.open .step.done");
+  await page.waitForFunction(() => document.querySelector("#journey .q").textContent.includes("Where does this one go?"));
+  await page.keyboard.press("Escape");
+  await settled(page);
 }
 
 async function swipeDown(page) {
