@@ -164,6 +164,22 @@ impl Api {
             .response)
     }
 
+    /// A comment's journey.
+    pub(crate) async fn journey(&self, user: &User, comment: i64) -> anyhow::Result<Value> {
+        let path = format!("/api/trace?comment={comment}");
+        Ok(self
+            .ask(Some(user), Method::GET, &path, None)
+            .await?
+            .response)
+    }
+
+    /// What a service worker says once it has shown a notification.
+    pub(crate) async fn receipt(&self, user: &User, body: Value) -> anyhow::Result<()> {
+        self.ask(Some(user), Method::POST, "/api/push/receipt", Some(body))
+            .await?;
+        Ok(())
+    }
+
     async fn ask(
         &self,
         user: Option<&User>,

@@ -12,6 +12,7 @@
 mod browser;
 mod console;
 mod hooks;
+mod journey;
 mod kafka;
 mod report;
 mod show;

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::browser::Browser;
 use super::console::{Lines, seed_line};
 use super::hooks::{self, Hooks};
+use super::journey;
 use super::kafka::{Place, Reader};
 use super::report::{
     CommentFacts, OutcomeFacts, PostFacts, PushFacts, RecordFacts, Report, SubscriptionFacts,
@@ -29,7 +30,7 @@ use crate::parts::Parts;
 const AUTHOR: &str = "지훈";
 const COMMENTER: &str = "민지";
 /// Between two looks at something that is on its way.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A push that is not there so long after the one before it does not come.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 /// How long the push service's own report may be on its way.
@@ -133,6 +134,12 @@ pub(super) async fn play(
     collect(&mut browser, &awaited).await?;
     let settling = settled(&api, &author, post_id, &written);
     let deliveries = step("ask for the outcomes", until, settling).await?;
+    if let (Some(comment), Some(delivery)) = (written.first(), deliveries.first())
+        && let Some((_, notification)) = browser.seen.get(&event_id(delivery)?)
+    {
+        let following = journey::follow(&api, &author, *comment, notification);
+        step("follow the first comment's journey", until, following).await?;
+    }
 
     let places = deliveries.iter().map(place_of).collect::<Result<_, _>>()?;
     let records = step("read the events", until, read(&reader, places)).await?;

@@ -1,9 +1,9 @@
 //! The service over Kafka's protocol, on an embedded broker.
 
 use ottla::Broker;
-use serde_json::json;
-use social_events::Bus;
-use social_events::bus::KafkaConfig;
+use serde_json::{Value, json};
+use social_events::bus::{ConsumerSettings, Handled, KafkaConfig};
+use social_events::{Bus, topics};
 
 use crate::support::{SOON, TestApp, config, push_service};
 
@@ -71,4 +71,55 @@ async fn of_two_instances_each_gets_its_own_replies_over_kafka() {
     assert_eq!(correlation_ids.len(), 20);
     assert!(one.service.ready(SOON).await);
     assert!(push.shutdown(SOON).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cluster_says_what_it_is_and_a_dropped_event_is_found() {
+    let broker = broker().await;
+    let config = social_server_api::Config {
+        check_interval: std::time::Duration::from_millis(300),
+        reply_deadline: SOON,
+        ..config()
+    };
+    let mut app = TestApp::on(bus(&broker), config).await;
+    // It knows no event, and handles each by doing nothing.
+    let other = bus(&broker);
+    let _push = push_service(&other).await;
+    let settings = ConsumerSettings::new("social-server-push", &[topics::COMMENT_CREATED]);
+    let dropping = other
+        .consume(settings, |_| async { Handled::Done })
+        .unwrap();
+    let user = app.join("one").await;
+    let known = |backend: &Value| backend["topic"].is_object();
+    let backend = app.wait_for("/api/backend", &user, known).await;
+    let expected = json!({"kind": "ottla", "address": broker.bootstrap_servers(), "brokers": 1,
+        "processes": "separate", "topic": {"name": topics::COMMENT_CREATED, "partitions": 3}});
+    assert_eq!(backend, expected);
+
+    let post = app.write_post(&user, "a post").await;
+    let path = format!("/api/user/{}/post/{post}/comment", user.seq);
+    app.post(&path, &user, json!({"contents": "dropped"}))
+        .await
+        .ok();
+    let recorded = |trace: &Value| {
+        trace["lanes"]
+            .as_array()
+            .is_some_and(|lanes| !lanes.is_empty())
+    };
+    let trace = app.wait_for("/api/trace?comment=1", &user, recorded).await;
+    let steps = trace["steps"].as_array().unwrap();
+    let record = steps.iter().find(|step| step["name"] == "record").unwrap();
+    assert_eq!(
+        (&record["brokers"], &record["inSync"]),
+        (&json!(1), &json!(1))
+    );
+    let posts = app.get("/api/feed", &user).await.ok();
+    assert_eq!(
+        posts[0]["partition"], record["partition"],
+        "where the producer put it"
+    );
+    let lost = |verdict: &Value| verdict["lost"] == 1;
+    app.wait_for("/api/verdict", &user, lost).await;
+    assert!(dropping.shutdown(SOON).await);
+    app.service.shutdown(SOON).await;
 }
