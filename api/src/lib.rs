@@ -27,6 +27,7 @@ mod observe;
 pub mod outbox;
 mod outcomes;
 mod page;
+mod patient;
 mod push_service;
 mod response;
 mod router;

@@ -1,6 +1,7 @@
 //! Taking connections: so many at once, with headers in time, until told to stop.
 //!
-//! A connection that sends its headers drop by drop is closed; requests that take too long, by
+//! A connection that sends its headers drop by drop is closed, and so is one that does not take
+//! its answer; requests that take too long, by
 //! their body or by their handling, are answered so ([`in_time`]). Nothing here reads a request.
 
 use std::net::SocketAddr;
@@ -21,11 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::error::ApiError;
+use crate::patient::Patient;
 
 /// How many connections are open at once; further ones wait in the operating system's queue.
 const CONNECTIONS_MAX: usize = 4096;
 /// How long a request's headers may take, an idle connection's next ones included.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a peer may leave an answer, or a stream, untouched.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a request may take, from its headers to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait when there are no file descriptors left.
@@ -49,7 +53,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADERS_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(with_peer));
+            .serve_connection(
+                TokioIo::new(Patient::new(stream, WRITE_PATIENCE)),
+                TowerToHyperService::new(with_peer),
+            );
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
