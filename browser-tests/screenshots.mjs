@@ -30,8 +30,7 @@ try {
   const { people, post } = await settleVillage(demo.origin);
   const [jihun, , minji] = people;
   const device = await startDevice(demo.pushService, jihun);
-  const { traceId } = await minji.comment(jihun.seq, post.seq, WORDS);
-  await showPush({ traceId, post: post.seq, jihun, minji });
+  await commentIsShown({ post: post.seq, jihun, minji });
   for (const picture of PICTURES) await take(picture, minji);
   device.close();
 } finally {
@@ -39,13 +38,15 @@ try {
   await demo.stop();
 }
 
-/** The notification, in Jihun's browser. */
-async function showPush({ traceId, post, jihun, minji }) {
-  const trace = () => jihun.call("GET", `/api/trace/${traceId}`);
-  const { eventId } = await until(trace, ({ state }) => state === "delivered");
+/** Minji's comment, and its notification in Jihun's browser, which is open all the while. */
+async function commentIsShown({ post, jihun, minji }) {
   const page = await newPage(browser);
   await permit(page, demo.origin, "granted");
   await logInto(page, demo.origin, jihun);
+  await page.waitForNetworkIdle({ idleTime: 300, concurrency: 1 });
+  const { traceId } = await minji.comment(jihun.seq, post, WORDS);
+  const trace = () => jihun.call("GET", `/api/trace/${traceId}`);
+  const { eventId } = await until(trace, ({ state }) => state === "delivered");
   await deliverPush(page, demo.origin, pushFor({ eventId, traceId, post, userId: jihun.seq, commenter: minji.name }));
   await until(trace, ({ state }) => state === "shown");
   await page.close();

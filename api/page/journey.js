@@ -176,8 +176,9 @@ function makeControls({ replay, choose, toggleTable }) {
     slow.textContent = t(`${times}배 느리게`, `${times}× slower`);
     slow.hidden = times === 1;
     step.textContent = t("한 걸음씩", "step by step");
+    const played = speed === "slow" && times === 1 ? "real" : speed;
     for (const [button, name] of [[real, "real"], [slow, "slow"], [step, "step"]]) {
-      button.setAttribute("aria-pressed", String(name === speed));
+      button.setAttribute("aria-pressed", String(name === played));
     }
     play.hidden = group.hidden = asTable;
     table.textContent = asTable ? t("그림으로 보기", "As a drawing") : t("표로 보기", "As a table");
