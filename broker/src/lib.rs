@@ -17,6 +17,8 @@ mod node;
 pub mod observe;
 mod server;
 mod storage;
+#[cfg(test)]
+mod testing;
 mod wire;
 
 pub use broker::{Broker, BrokerBuilder, StartError};

@@ -25,4 +25,6 @@ pub mod ids;
 pub mod murmur2;
 pub mod mutants;
 pub mod partition;
+#[cfg(test)]
+mod testing;
 pub mod time;

@@ -32,7 +32,7 @@ fn open(folder: &Path) -> Log {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::testing::cases(32))]
 
     #[test]
     fn what_is_sent_from_a_file_is_what_would_be_read(

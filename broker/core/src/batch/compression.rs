@@ -294,7 +294,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::testing::cases(24))]
 
         #[test]
         fn what_is_written_reads_back_whatever_the_blocks_look_like(

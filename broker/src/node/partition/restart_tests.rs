@@ -207,7 +207,7 @@ fn files(folder: &Path, extension: &str) -> Vec<std::path::PathBuf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::testing::cases(48))]
 
     #[test]
     fn producers_are_answered_after_a_restart_as_if_there_had_been_none(
@@ -314,7 +314,7 @@ fn loss() -> impl Strategy<Value = Loss> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::testing::cases(48))]
 
     #[test]
     fn after_power_cuts_a_partition_knows_what_its_log_tells_and_nothing_else(

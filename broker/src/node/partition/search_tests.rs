@@ -115,7 +115,7 @@ fn run(partition: &Arc<Partition>, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::testing::cases(48))]
 
     #[test]
     fn a_search_finds_what_a_plain_list_holds(

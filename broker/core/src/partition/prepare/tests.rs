@@ -353,7 +353,7 @@ fn read<'a>(header: &BatchHeader, inflated: &'a [u8]) -> Vec<Record<'a>> {
 
 proptest! {
     // Encoders take their time to begin.
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::testing::cases(64))]
 
     #[test]
     fn another_codec_changes_nothing_a_consumer_sees(

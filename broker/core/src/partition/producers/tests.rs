@@ -210,7 +210,7 @@ fn any_sequence() -> impl Strategy<Value = i32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(crate::testing::cases(2_000))]
     #[test]
     fn every_story_is_judged_as_the_plain_model_judges_it(
         story in proptest::collection::vec(

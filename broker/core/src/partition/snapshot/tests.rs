@@ -106,7 +106,7 @@ fn a_snapshot_with_any_bit_changed_or_bytes_missing_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::testing::cases(1_000))]
 
     #[test]
     fn going_on_from_a_snapshot_is_going_on_from_the_beginning(

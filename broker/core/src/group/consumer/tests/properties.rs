@@ -277,7 +277,7 @@ fn check_answer(error: Option<GroupError>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::default())]
 
     #[test]
     fn a_partition_has_at_most_one_owner_and_in_the_end_exactly_one(

@@ -231,7 +231,7 @@ fn check_batches(before: &TestLog, log: &TestLog, bound: Offset) -> Result<(), T
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::testing::cases(64))]
 
     /// Row 23.
     #[test]
