@@ -534,20 +534,38 @@ fn records_deleted_and_then_lost_are_not_taken_for_damage_after_the_next_crash()
     assert_eq!((log.log_start(), log.log_end()), (Offset(5), Offset(5)));
 }
 
+/// What happened to a topic before it was deleted.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Written,
+    WrittenAndDeletedFrom,
+    SyncedAndDeletedFrom,
+}
+
 /// A topic with records, a start and marks of both is deleted; another has its
 /// name from then on and writes a little. Every moment of that, on the disk.
-fn deleted_and_made_again() -> History {
+fn deleted_and_made_again(before: Before) -> History {
     let disk = FaultyDisk::new();
     let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
-    let mut old = open_as(&storage, OLD_TOPIC);
+    let config = match before {
+        Before::SyncedAndDeletedFrom => small_segments(),
+        // A segment that ends is synced.
+        Before::Written | Before::WrittenAndDeletedFrom => config(),
+    };
+    let from = Offset(0);
+    let mut old = Log::open(&storage, "topic-0", OLD_TOPIC, config, from, &mut |_| {}).unwrap();
     for _ in 0..6 {
         append(&mut old, 2, 1_000, 300).unwrap();
     }
-    let (tell, told) = mpsc::channel();
-    old.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
-    old.request_sync();
-    while told.recv().unwrap().unwrap() < Offset(12) {}
-    delete_before(&mut old, Offset(5));
+    if matches!(before, Before::SyncedAndDeletedFrom) {
+        let (tell, told) = mpsc::channel();
+        old.on_synced(Box::new(move |outcome| tell.send(outcome).unwrap()));
+        old.request_sync();
+        while told.recv().unwrap().unwrap() < Offset(12) {}
+    }
+    if !matches!(before, Before::Written) {
+        delete_before(&mut old, Offset(5));
+    }
     storage.marks().save().unwrap();
     disk.keep_history();
     old.remove();
@@ -586,7 +604,16 @@ fn nothing_comes_back_on(disk: &Arc<FaultyDisk>, when: &str) {
 
 #[test]
 fn a_folder_that_comes_back_after_a_power_cut_is_not_the_new_topics() {
-    let mut history = deleted_and_made_again();
+    for before in [
+        Before::Written,
+        Before::WrittenAndDeletedFrom,
+        Before::SyncedAndDeletedFrom,
+    ] {
+        nothing_comes_back_anywhere_in(deleted_and_made_again(before));
+    }
+}
+
+fn nothing_comes_back_anywhere_in(mut history: History) {
     loop {
         let when = history.next_change();
         nothing_comes_back_on(&history.after_kill(), &when);

@@ -28,12 +28,20 @@ struct State {
     synced_end: Offset,
     /// Segments with bytes that no sync has covered, oldest first.
     dirty: Vec<Arc<Segment>>,
-    /// Whether a file was made since the folder was synced.
-    has_new_files: bool,
+    /// Files made, and how many of them there were when their names were synced.
+    files_made: u64,
+    files_named: u64,
     is_queued: bool,
     is_timed: bool,
     /// The log is gone, and its files are where nobody looks for them.
     is_removed: bool,
+}
+
+/// What lies before a log's end and no sync has covered.
+struct Dirty {
+    segments: Vec<Arc<Segment>>,
+    end: Offset,
+    files_made: u64,
 }
 
 /// What a sync did.
@@ -43,6 +51,8 @@ pub(super) struct Synced {
     pub end: Offset,
     /// Whether a segment was completed, which is worth a checkpoint.
     pub completed_segment: bool,
+    /// Of so many files the names are.
+    files_made: u64,
 }
 
 impl Durability {
@@ -62,7 +72,8 @@ impl Durability {
                 written_end,
                 synced_end,
                 dirty,
-                has_new_files,
+                files_made: u64::from(has_new_files),
+                files_named: 0,
                 is_queued: false,
                 is_timed: false,
                 is_removed: false,
@@ -107,7 +118,7 @@ impl Durability {
     /// A file was made.
     pub fn created(&self, segment: &Arc<Segment>) {
         let mut state = self.state();
-        state.has_new_files = true;
+        state.files_made += 1;
         state.dirty.push(Arc::clone(segment));
     }
 
@@ -136,7 +147,7 @@ impl Durability {
         let mut state = self.state();
         state.is_removed = true;
         state.dirty.clear();
-        state.has_new_files = false;
+        state.files_named = state.files_made;
     }
 
     /// Lets `record` make a mark of this log, unless it was removed: nobody may
@@ -145,6 +156,18 @@ impl Durability {
         let state = self.state();
         if !state.is_removed {
             record();
+        }
+    }
+
+    /// Makes the names of the log's files durable, and whose they are, if they
+    /// are not: whoever makes a mark of this log asks before. A mark without a
+    /// folder could be another log's, of a topic that had the name before.
+    pub fn sync_names(&self, disk: &dyn Disk) -> Result<(), StorageError> {
+        let synced = self.sync_new_names(disk);
+        match self.state().is_removed {
+            // Its files were moved away in the middle of it, perhaps.
+            true => Ok(()),
+            false => synced,
         }
     }
 
@@ -159,7 +182,35 @@ impl Durability {
         disk: &dyn Disk,
         record: impl FnOnce(&Synced),
     ) -> Result<Offset, StorageError> {
-        let outcome = self.sync_files(disk);
+        self.finish(self.sync_files(disk), record)
+    }
+
+    /// As [`Durability::sync`] does all before the files themselves are synced,
+    /// for who syncs the whole disk next and then calls [`Durability::finish`].
+    pub fn begin_with_others(&self) -> Result<Synced, StorageError> {
+        let Dirty {
+            segments,
+            end,
+            files_made,
+        } = self.take_dirty();
+        let mut completed_segment = false;
+        for segment in &segments {
+            let closed = segment.complete(false)?.map(|(_, is_closed)| is_closed);
+            completed_segment |= closed == Some(true);
+        }
+        Ok(Synced {
+            end,
+            completed_segment,
+            files_made,
+        })
+    }
+
+    /// Lets `record` keep what a sync means, unless the log was removed.
+    pub fn finish(
+        &self,
+        outcome: Result<Synced, StorageError>,
+        record: impl FnOnce(&Synced),
+    ) -> Result<Offset, StorageError> {
         let mut state = self.state();
         if state.is_removed {
             // Its files were moved away in the middle of it, perhaps.
@@ -167,35 +218,55 @@ impl Durability {
         }
         let synced = outcome?;
         state.synced_end = synced.end;
+        state.files_named = state.files_named.max(synced.files_made);
         record(&synced);
         Ok(synced.end)
     }
 
     fn sync_files(&self, disk: &dyn Disk) -> Result<Synced, StorageError> {
-        let (dirty, end, has_new_files) = {
-            let mut state = self.state();
-            state.is_queued = false;
-            (
-                std::mem::take(&mut state.dirty),
-                state.written_end,
-                std::mem::take(&mut state.has_new_files),
-            )
-        };
+        let Dirty {
+            segments: dirty,
+            end,
+            files_made,
+        } = self.take_dirty();
         let mut completed_segment = false;
         for segment in &dirty {
             completed_segment |= segment.sync()?;
         }
-        if has_new_files {
-            identity::sync(self.folder(), disk)?;
-            for folder in [self.folder(), ""] {
-                disk.sync_folder(folder)
-                    .map_err(|error| failed(folder, error))?;
-            }
-        }
+        self.sync_new_names(disk)?;
         Ok(Synced {
             end,
             completed_segment,
+            files_made,
         })
+    }
+
+    fn sync_new_names(&self, disk: &dyn Disk) -> Result<(), StorageError> {
+        let made = {
+            let state = self.state();
+            if state.files_named == state.files_made {
+                return Ok(());
+            }
+            state.files_made
+        };
+        identity::sync(self.folder(), disk)?;
+        for folder in [self.folder(), ""] {
+            disk.sync_folder(folder)
+                .map_err(|error| failed(folder, error))?;
+        }
+        let mut state = self.state();
+        state.files_named = state.files_named.max(made);
+        Ok(())
+    }
+
+    fn take_dirty(&self) -> Dirty {
+        let mut state = self.state();
+        state.is_queued = false;
+        Dirty {
+            segments: std::mem::take(&mut state.dirty),
+            end: state.written_end,
+            files_made: state.files_made,
+        }
     }
 
     /// Tells the owner.

@@ -450,3 +450,67 @@ fn a_checkpoint_that_cannot_be_synced_ends_writing_as_a_log_would() {
         "{refused}"
     );
 }
+
+#[test]
+fn many_logs_that_wait_to_be_synced_share_one_sync_of_the_disk() {
+    const LOGS: usize = 300;
+    let disk = FaultyDisk::new();
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let open = |storage: &Arc<Storage>, number: usize| {
+        let (folder, config) = (format!("topic-{number}"), LogConfig::default());
+        Log::open(storage, &folder, TOPIC, config, Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut logs: Vec<Log> = (0..LOGS).map(|number| open(&storage, number)).collect();
+    let (tell, told) = mpsc::channel();
+    for log in &mut logs {
+        append(log, 1, 1_000, 10).unwrap();
+        let tell = tell.clone();
+        log.on_synced(Box::new(move |outcome| {
+            tell.send(outcome.unwrap()).unwrap()
+        }));
+    }
+    // They come together while the first is being synced.
+    let (go_on, all_wait) = mpsc::channel();
+    let wait: Box<dyn FnOnce() + Send> = Box::new(move || all_wait.recv().unwrap());
+    *disk.faults().during_sync.lock().unwrap() = Some(wait);
+    logs.iter().for_each(Log::request_sync);
+    go_on.send(()).unwrap();
+    for _ in 0..LOGS {
+        assert_eq!(told.recv().unwrap(), Offset(1));
+    }
+    // One that came before the rest, each of its files.
+    let syncs_of_files = disk.faults().syncs_of_files.load(Ordering::Relaxed);
+    assert!(syncs_of_files <= 2 * 64, "{syncs_of_files}");
+    assert!(disk.faults().syncs_of_all.load(Ordering::Relaxed) <= 2);
+    let after = disk.after_power_cut_with(super::faulty::Loss::Unsynced);
+    let storage = Storage::on(after as _, None).unwrap();
+    for number in 0..LOGS {
+        assert_eq!(open(&storage, number).log_end(), Offset(1));
+    }
+}
+
+#[test]
+fn a_failed_sync_of_the_disk_is_told_to_every_log_and_ends_all_writing() {
+    let disk = FaultyDisk::new();
+    let storage = Storage::on(Arc::clone(&disk) as _, None).unwrap();
+    let open = |number: usize| {
+        let (folder, config) = (format!("topic-{number}"), LogConfig::default());
+        Log::open(&storage, &folder, TOPIC, config, Offset(0), &mut |_| {}).unwrap()
+    };
+    let mut logs: Vec<Log> = (0..100).map(open).collect();
+    let (tell, told) = mpsc::channel();
+    for log in &mut logs {
+        append(log, 1, 1_000, 10).unwrap();
+        let tell = tell.clone();
+        log.on_synced(Box::new(move |outcome| {
+            tell.send(outcome.is_err()).unwrap()
+        }));
+    }
+    disk.faults().sync_fails.store(true, Ordering::Relaxed);
+    logs.iter().for_each(Log::request_sync);
+    for _ in 0..100 {
+        assert!(told.recv().unwrap());
+    }
+    disk.faults().sync_fails.store(false, Ordering::Relaxed);
+    assert!(append(&mut logs[0], 1, 1_000, 10).is_err());
+}

@@ -26,6 +26,9 @@ const TOUCHED_EVERY_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct FileDisk {
     root: PathBuf,
+    /// For syncs of all of it, where the system tells of what fails in them.
+    #[cfg(target_os = "linux")]
+    whole: Option<File>,
     warmth: Arc<Warmth>,
 }
 
@@ -41,6 +44,8 @@ impl FileDisk {
         fs::create_dir_all(root)?;
         Ok(FileDisk {
             root: root.to_owned(),
+            #[cfg(target_os = "linux")]
+            whole: whole_file_system(root)?,
             warmth: Warmth::of_this_machine(),
         })
     }
@@ -106,6 +111,19 @@ impl Disk for FileDisk {
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         File::open(self.at(folder))?.sync_all()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn can_sync_all(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn sync_all(&self) -> io::Result<()> {
+        match &self.whole {
+            Some(whole) => Ok(nix::unistd::syncfs(whole)?),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     fn boot_id(&self) -> Option<String> {
@@ -212,6 +230,27 @@ impl DiskFile for PlainFile {
     }
 }
 
+/// The file system as a file. It is opened before anything is written: a sync
+/// tells of the writes that failed since then. `None` before Linux 5.8, where it
+/// told of none.
+#[cfg(target_os = "linux")]
+fn whole_file_system(root: &Path) -> io::Result<Option<File>> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    match tells_of_failed_writes(&release) {
+        true => File::open(root).map(Some),
+        false => Ok(None),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn tells_of_failed_writes(kernel_release: &str) -> bool {
+    let mut numbers = kernel_release
+        .split(|character: char| !character.is_ascii_digit())
+        .map_while(|number| number.parse::<u32>().ok());
+    let version = (numbers.next(), numbers.next());
+    version >= (Some(5), Some(8))
+}
+
 fn gone_is_fine(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -238,3 +277,22 @@ fn read_ahead(file: &File, bytes: &Range<u64>) {
 
 #[cfg(not(target_os = "linux"))]
 fn read_ahead(_file: &File, _bytes: &Range<u64>) {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_of_all_is_trusted_from_the_kernel_on_that_tells_of_failed_writes() {
+        for (release, expected) in [
+            ("5.8.0-generic", true),
+            ("6.1", true),
+            ("5.7.19", false),
+            ("4.19.0-27-amd64", false),
+            ("", false),
+            ("linux", false),
+        ] {
+            assert_eq!(tells_of_failed_writes(release), expected, "{release}");
+        }
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! Owns that file, which is Kafka's. A topic may be deleted and made again under
 //! its name, and a power cut may bring the old folder back: its name alone does
-//! not tell which of the two has written it. A folder without a file that can
-//! be read was written before there was one, and is taken as it is.
+//! not tell which of the two has written it. It is synced with the first bytes of
+//! the log: see `Storage::claim` for a folder without a file that can be read.
 //!
 //! ```text
 //! version: 0
@@ -25,7 +25,7 @@ pub(super) fn read(folder: &Folder) -> Result<Option<TopicId>, StorageError> {
     let topic_id = bytes.as_deref().map(decode);
     if topic_id == Some(None) {
         let path = folder.path(FILE);
-        tracing::warn!(path, "not readable, so the folder is taken as it is");
+        tracing::warn!(path, "not readable");
     }
     Ok(topic_id.flatten())
 }

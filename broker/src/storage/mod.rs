@@ -101,6 +101,15 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug {
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
     /// Makes the names in a folder as durable as `DiskFile::sync` makes bytes.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Whether [`Disk::sync_all`] does what it says here.
+    fn can_sync_all(&self) -> bool {
+        false
+    }
+    /// Returns once every byte and every name would survive a power cut. One call
+    /// costs less than many syncs of files that were written to little.
+    fn sync_all(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Names this start of the operating system: files written under the same
     /// boot have lost nothing but with it. `None` where it cannot be told.
     fn boot_id(&self) -> Option<String>;

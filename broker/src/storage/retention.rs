@@ -67,6 +67,7 @@ impl Log {
             size_bytes: self.size_bytes,
             config: self.config.clone(),
             storage: Arc::clone(&self.storage),
+            durability: Arc::clone(&self.durability),
         })
     }
 
@@ -134,13 +135,19 @@ impl StartMark {
         }
         let marks = self.storage.marks();
         self.storage.health().check()?;
+        let named = self.durability.sync_names(&**self.storage.disk());
+        named.map_err(|error| self.judged(error))?;
         self.durability
             .unless_removed(|| marks.log_start(self.durability.folder(), self.offset));
-        let health = self.storage.health();
-        marks.save_log_starts().map_err(|error| match error {
-            StorageError::DiskFailed { .. } => health.fail(error),
+        marks.save_log_starts().map_err(|error| self.judged(error))
+    }
+
+    /// A sync that failed ends all writing.
+    fn judged(&self, error: StorageError) -> StorageError {
+        match error {
+            StorageError::DiskFailed { .. } => self.storage.health().fail(error),
             _ => error,
-        })
+        }
     }
 }
 
@@ -156,6 +163,7 @@ pub(crate) struct Expiry {
     size_bytes: u64,
     config: LogConfig,
     storage: Arc<Storage>,
+    durability: Arc<Durability>,
 }
 
 #[derive(Debug)]
@@ -213,6 +221,10 @@ impl Expiry {
     /// files are not are spared. A restart finds the log beginning behind them;
     /// reads find the files under either name.
     pub fn set_aside(&mut self) -> Result<(), StorageError> {
+        if !self.is_empty() && !self.storage.disk().is_memory() {
+            // The log's start is marked next.
+            self.durability.sync_names(&**self.storage.disk())?;
+        }
         for (number, candidate) in self.segments.iter().enumerate() {
             if let Err(error) = candidate.segment.set_aside() {
                 self.segments.truncate(number);

@@ -247,10 +247,25 @@ impl Segment {
     /// Makes everything so far durable; of a closed segment also the indexes,
     /// and gives back the space that was reserved. Says whether it is closed.
     pub fn sync(&self) -> Result<bool, StorageError> {
+        let Some((file, is_closed)) = self.complete(true)? else {
+            return Ok(false);
+        };
+        file.sync()
+            .map_err(|error| failed(&self.log_path(), error))?;
+        Ok(is_closed)
+    }
+
+    /// What comes before the file's own sync: the indexes of a closed segment,
+    /// `durably` or for who syncs the whole disk, and the reserved space of it.
+    /// Returns the file, and whether the segment is closed; `None` if retention
+    /// was quicker.
+    pub fn complete(
+        &self,
+        durably: bool,
+    ) -> Result<Option<(Arc<dyn DiskFile>, bool)>, StorageError> {
         let file = match self.file() {
             Ok(file) => file,
-            // Retention was quicker.
-            Err(StorageError::SegmentGone) => return Ok(false),
+            Err(StorageError::SegmentGone) => return Ok(None),
             Err(error) => return Err(error),
         };
         let is_closed = self.state().is_closed;
@@ -258,15 +273,13 @@ impl Segment {
             self.trim(&*file);
             // A missing index is made again, at the cost of time.
             self.folder.work(|| {
-                if let Err(error) = self.save_index(true) {
+                if let Err(error) = self.save_index(durably) {
                     tracing::warn!(%error, "index not saved");
                     self.remove_index();
                 }
             });
         }
-        file.sync()
-            .map_err(|error| failed(&self.log_path(), error))?;
-        Ok(is_closed)
+        Ok(Some((file, is_closed)))
     }
 
     /// Takes disk space for the bytes to come, unless there will be none.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ottla_core::ids::TopicId;
+use ottla_core::ids::{Offset, TopicId};
 
 use super::chores::Chores;
 use super::file::FileDisk;
@@ -137,24 +137,44 @@ impl Storage {
 
     /// The folder of a log that is about to be opened. What another topic of
     /// that name has left in it is removed first, as if it had been deleted now;
-    /// only then are the marks of that name this log's.
+    /// only then are the marks of that name this log's. Whose a folder is was
+    /// synced before anything in it, so one that does not tell, and has no mark
+    /// of a sync, holds nothing that had to survive.
     pub(super) fn claim(&self, name: &str, topic_id: TopicId) -> Result<Claimed, StorageError> {
         self.removal.settle(name)?;
         let folder = Folder::new(&self.disk, name);
         let owner = identity::read(&folder)?;
-        if owner.is_none_or(|owner| owner == topic_id) {
+        let is_ours = owner.map_or_else(
+            || self.marks.of(name).synced > Offset(0),
+            |owner| owner == topic_id,
+        );
+        if is_ours || self.disk.is_memory() {
             let tells_owner = owner.is_some();
             return Ok(Claimed {
                 folder,
                 tells_owner,
             });
         }
-        tracing::warn!(
-            folder = name,
-            "a deleted topic's, which had come back: removed"
-        );
-        self.remove_folder(folder, Duration::ZERO);
-        self.removal.settle(name)?;
+        let names = folder.list();
+        let names = names.map_err(|error| StorageError::io("list", name, error))?;
+        if names.is_empty() {
+            // A power cut took the folder; what is marked is of who had the name.
+            self.marks.forget(name);
+        } else {
+            let folder_name = name;
+            match owner {
+                Some(_) => tracing::warn!(
+                    folder_name,
+                    "a deleted topic's, which had come back: removed"
+                ),
+                None => tracing::warn!(
+                    folder_name,
+                    "nothing in it was ever synced, not even whose it is: removed"
+                ),
+            }
+            self.remove_folder(folder, Duration::ZERO);
+            self.removal.settle(name)?;
+        }
         Ok(Claimed {
             folder: Folder::new(&self.disk, name),
             tells_owner: false,

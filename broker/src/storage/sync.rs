@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ottla_core::ids::Offset;
 use ottla_core::mutants::{self, Mutant};
 
-use super::durability::{Durability, Synced};
+use super::durability::{Durability, Synced, failed};
 use super::health::Health;
 use super::marks::Marks;
 use super::{Disk, StorageError};
@@ -42,9 +42,13 @@ struct Queue {
     is_stopping: bool,
 }
 
+/// From so many logs on that wait to be synced, the whole disk is.
+const SYNC_ALL_FROM: usize = 64;
+
 /// What the thread does next.
 enum Step {
     Sync(Arc<Durability>),
+    SyncAll(Vec<Arc<Durability>>),
     Save,
     /// Once: what cannot be saved now is checked at the next start.
     SaveAndStop,
@@ -122,7 +126,7 @@ impl Syncer {
         match started {
             Ok(started) => *thread = Some(started),
             Err(error) => {
-                let failure = super::durability::failed("the data directory", error);
+                let failure = failed("the data directory", error);
                 self.shared.health.fail(failure);
             }
         }
@@ -148,6 +152,7 @@ impl Shared {
         loop {
             match self.next() {
                 Step::Sync(log) => log.report(self.sync(&log)),
+                Step::SyncAll(logs) => self.sync_all(&logs),
                 Step::Save => self.save(),
                 Step::SaveAndStop => return self.save(),
                 Step::Stop => return,
@@ -156,18 +161,39 @@ impl Shared {
     }
 
     fn sync(&self, log: &Durability) -> Result<Offset, StorageError> {
-        let record = |synced: &Synced| {
-            self.marks
-                .synced(log.folder(), synced.end, synced.completed_segment);
-        };
         let synced = self
             .health
             .check()
-            .and_then(|()| log.sync(&*self.disk, record));
-        synced.map_err(|failure| match mutants::on(Mutant::TriesAFailedSyncAgain) {
+            .and_then(|()| log.sync(&*self.disk, |synced| self.mark(log, synced)));
+        synced.map_err(|failure| self.judged(failure))
+    }
+
+    /// The same for many logs, with one sync.
+    fn sync_all(&self, logs: &[Arc<Durability>]) {
+        let begin =
+            |log: &Arc<Durability>| self.health.check().and_then(|()| log.begin_with_others());
+        let begun: Vec<_> = logs.iter().map(begin).collect();
+        let synced = self.health.check().and_then(|()| {
+            let synced = self.disk.sync_all();
+            synced.map_err(|error| self.judged(failed("the data directory", error)))
+        });
+        for (log, begun) in logs.iter().zip(begun) {
+            let outcome = synced.clone().and(begun);
+            let outcome = log.finish(outcome, |synced| self.mark(log, synced));
+            log.report(outcome.map_err(|failure| self.judged(failure)));
+        }
+    }
+
+    fn mark(&self, log: &Durability, synced: &Synced) {
+        self.marks
+            .synced(log.folder(), synced.end, synced.completed_segment);
+    }
+
+    fn judged(&self, failure: StorageError) -> StorageError {
+        match mutants::on(Mutant::TriesAFailedSyncAgain) {
             true => failure,
             false => self.health.fail(failure),
-        })
+        }
     }
 
     fn save(&self) {
@@ -184,6 +210,9 @@ impl Shared {
     fn next(&self) -> Step {
         let mut queue = self.queue();
         loop {
+            if queue.now.len() >= SYNC_ALL_FROM && self.disk.can_sync_all() {
+                return Step::SyncAll(queue.now.drain(..).collect());
+            }
             if let Some(log) = queue.now.pop_front() {
                 return Step::Sync(log);
             }

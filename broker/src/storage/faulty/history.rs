@@ -100,7 +100,10 @@ impl History {
         let state = match (loss, self.changes.get(self.passed)) {
             // A sync that did not return promises nothing.
             (Loss::Torn { .. }, Some(next))
-                if !matches!(next, Change::Sync(_) | Change::SyncFolder(_)) =>
+                if !matches!(
+                    next,
+                    Change::Sync(_) | Change::SyncFolder(_) | Change::SyncAll
+                ) =>
             {
                 let mut state = self.state.clone();
                 state.apply(next);

@@ -74,6 +74,10 @@ pub struct Faults {
     pub sync_fails: AtomicBool,
     /// Happens in the middle of the next sync.
     pub during_sync: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// How often one file was synced, and all of them at once.
+    pub syncs_of_files: AtomicU64,
+    /// See above.
+    pub syncs_of_all: AtomicU64,
     /// The most bytes that were asked for at once.
     pub largest_read: AtomicU64,
     /// Bytes that were asked for in all.
@@ -291,6 +295,20 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
+    fn can_sync_all(&self) -> bool {
+        true
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        let faults = &self.shared.faults;
+        faults.syncs_of_all.fetch_add(1, Ordering::Relaxed);
+        if faults.sync_fails.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        self.held().change(Change::SyncAll);
+        Ok(())
+    }
+
     fn boot_id(&self) -> Option<String> {
         Some(format!("boot {}", self.boot))
     }
@@ -388,6 +406,8 @@ impl DiskFile for FaultyFile {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        let faults = &self.shared.faults;
+        faults.syncs_of_files.fetch_add(1, Ordering::Relaxed);
         // What is written from here on is not part of this sync.
         self.fails(|faults| &faults.sync_fails)?;
         self.shared.held().change(Change::Sync(self.file));
