@@ -18,7 +18,7 @@ Examples:
   ottla consume --topic orders --from-beginning --show-keys
   ottla group describe billing
 
-Every verb but `serve` and `log` works against Apache Kafka as well: name it
+Every verb but `serve` and `log dump` works against Apache Kafka as well: name it
 with --bootstrap or KAFKA_BOOTSTRAP_SERVERS. Exit codes: 0 done, 1 failed,
 2 wrong usage.";
 
@@ -72,7 +72,7 @@ pub enum Verb {
     /// Look at the cluster
     #[command(subcommand)]
     Cluster(cluster::ClusterVerb),
-    /// Look into log files on disk, without a broker
+    /// Look at logs: their files on disk, without a broker, and their sizes
     #[command(subcommand)]
     Log(log::LogVerb),
 }

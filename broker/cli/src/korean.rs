@@ -57,7 +57,7 @@ const TEXTS: &[Entry] = &[
   ottla consume --topic orders --from-beginning --show-keys
   ottla group describe billing
 
-`serve`와 `log`를 뺀 모든 명령은 Apache Kafka에도 그대로 쓸 수 있어요. --bootstrap이나
+`serve`와 `log dump`를 뺀 모든 명령은 Apache Kafka에도 그대로 쓸 수 있어요. --bootstrap이나
 KAFKA_BOOTSTRAP_SERVERS로 주소만 지정하세요. 종료 코드: 0 성공, 1 실패, 2 잘못된 사용.",
     ),
     ("", "bootstrap", "접속할 브로커들, host:port[,host:port…]"),
@@ -168,6 +168,28 @@ KAFKA_BOOTSTRAP_SERVERS로 주소만 지정하세요. 종료 코드: 0 성공, 1
     ("topic delete", "about", "토픽과 그 레코드 지우기"),
     ("topic delete", "names", "지울 토픽"),
     ("topic delete", "if_exists", "없는 토픽이 있어도 성공"),
+    (
+        "topic delete-records",
+        "about",
+        "토픽의 오래된 레코드 지우기",
+    ),
+    (
+        "topic delete-records",
+        "examples",
+        "\
+예:
+  ottla topic delete-records orders --partition 0 --before 42
+  ottla topic delete-records orders                          지금까지 있는 모든 레코드
+
+되돌릴 수 없어요.",
+    ),
+    ("topic delete-records", "name", "토픽"),
+    ("topic delete-records", "partition", "이 파티션만"),
+    (
+        "topic delete-records",
+        "before",
+        "이 오프셋부터 남기기 [기본값: 컨슈머가 읽을 수 있는 모두를 지움]",
+    ),
     ("topic alter", "about", "파티션 늘리기, 설정 바꾸기"),
     ("topic alter", "name", "토픽"),
     (
@@ -315,7 +337,11 @@ region(키가 시작하는 도·시 이름).",
         "about",
         "클러스터 번호, 컨트롤러, 브로커 보기",
     ),
-    ("log", "about", "브로커 없이 디스크의 로그 파일 보기"),
+    (
+        "log",
+        "about",
+        "로그 보기: 브로커 없이 디스크의 파일을, 또는 크기를",
+    ),
     (
         "log dump",
         "about",
@@ -325,6 +351,11 @@ region(키가 시작하는 도·시 이름).",
     ("log dump", "topic", "토픽"),
     ("log dump", "partition", "파티션"),
     ("log dump", "batches_only", "레코드는 빼기"),
+    (
+        "log dirs",
+        "about",
+        "브로커가 파티션을 어디에 두는지, 얼마나 큰지 물어보기",
+    ),
 ];
 
 #[cfg(test)]

@@ -380,3 +380,56 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(consumer.stdout.take());
     assert_eq!(wait(&mut consumer), Some(0));
 }
+
+#[test]
+fn the_oldest_records_are_deleted_and_the_rest_is_left() {
+    let served = Served::in_memory();
+    served.stdout(&["topic", "create", "t", "--partitions", "2"]);
+    served.produce(&["--topic", "t", "--partition", "1"], "a\nb\nc\n");
+    let verb = ["topic", "delete-records", "t"];
+    let before = [&verb[..], &["--partition", "1", "--before", "2"]].concat();
+    assert_eq!(served.stdout(&before), "t-1 starts at offset 2 now\n");
+    let consume = [
+        "consume",
+        "--topic",
+        "t",
+        "--from-beginning",
+        "--exit-at-end",
+    ];
+    assert_eq!(served.stdout(&consume), "c\n");
+    let behind = [&verb[..], &["--partition", "1", "--before", "4"]].concat();
+    let refused = served.run(&behind);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("OFFSET_OUT_OF_RANGE"));
+    let all = [&verb[..], &["--lang", "ko"]].concat();
+    assert_eq!(
+        served.stdout(&all),
+        "t-0의 첫 오프셋이 이제 0이에요\nt-1의 첫 오프셋이 이제 3이에요\n"
+    );
+    assert_eq!(served.stdout(&consume), "");
+    // Which offset means nothing without which partition.
+    let unclear = served.run(&[&verb[..], &["--before", "1"]].concat());
+    assert_eq!(unclear.status.code(), Some(2));
+}
+
+#[test]
+fn log_directories_are_shown_with_what_lies_in_them() {
+    let served = Served::in_memory();
+    served.stdout(&["topic", "create", "t", "--partitions", "2"]);
+    served.produce(&["--topic", "t", "--partition", "1"], "hello\n");
+    let shown = served.json(&["log", "dirs"]);
+    let dir = &shown["log_dirs"][0];
+    assert_eq!(dir["broker"], 0);
+    let logs = dir["partitions"].as_array().unwrap();
+    let bytes = |partition: i64| {
+        let of = |log: &&serde_json::Value| log["topic"] == "t" && log["partition"] == partition;
+        logs.iter().find(of).unwrap()["size_bytes"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(bytes(0), 0);
+    assert!(bytes(1) > 61, "{shown}");
+    let text = served.stdout(&["log", "dirs"]);
+    assert!(text.starts_with("BROKER  PATH"), "{text}");
+    assert!(text.contains("\n0       t      1 "), "{text}");
+}

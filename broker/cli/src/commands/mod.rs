@@ -30,7 +30,7 @@ pub async fn run(arguments: Arguments, output: Output) -> Result<(), Failure> {
         Verb::Consume(arguments) => consume::run(arguments, &session).await,
         Verb::Group(verb) => group::run(verb, &session).await,
         Verb::Cluster(verb) => cluster::run(&verb, &session).await,
-        Verb::Log(verb) => log::run(&verb, output),
+        Verb::Log(verb) => log::run(&verb, &session).await,
     }
 }
 

@@ -3,6 +3,7 @@
 mod alter;
 mod create;
 mod delete;
+mod delete_records;
 mod describe;
 mod list;
 
@@ -22,6 +23,8 @@ pub enum TopicVerb {
     Describe(describe::DescribeArguments),
     /// Delete topics and their records
     Delete(delete::DeleteArguments),
+    /// Delete the oldest records of a topic
+    DeleteRecords(delete_records::DeleteRecordsArguments),
     /// Add partitions or change properties
     Alter(alter::AlterArguments),
 }
@@ -33,6 +36,7 @@ pub async fn run(verb: TopicVerb, session: &Session) -> Result<(), Failure> {
         TopicVerb::List(arguments) => list::run(&arguments, session).await,
         TopicVerb::Describe(arguments) => describe::run(&arguments, session).await,
         TopicVerb::Delete(arguments) => delete::run(&arguments, session).await,
+        TopicVerb::DeleteRecords(arguments) => delete_records::run(&arguments, session).await,
         TopicVerb::Alter(arguments) => alter::run(arguments, session).await,
     }
 }
