@@ -328,6 +328,20 @@ fn members_leave_in_batches_and_the_last_one_leaves_the_group_empty() {
 }
 
 #[test]
+fn the_others_join_again_when_one_leaves_that_was_only_given_its_id() {
+    let mut driver = Driver::eager();
+    let (first, generation) = driver.first_member();
+    let asks = driver.send_join(join());
+    let pending = driver.refused(asks).member;
+    driver.leave(&[leaving(&pending)]);
+    let asks = driver.send_join(JoinRequest {
+        member: first,
+        ..join()
+    });
+    assert_eq!(driver.joined(asks).generation, generation + 1);
+}
+
+#[test]
 fn a_waiting_member_that_leaves_on_another_connection_is_told_so() {
     let mut driver = Driver::eager();
     let (leader, _, _) = driver.two_members();

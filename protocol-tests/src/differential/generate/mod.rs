@@ -176,6 +176,7 @@ pub fn script(seed: u64, number: u64, names: &Names, versions: &Versions) -> Scr
         operations: Vec::new(),
         sequences: HashMap::new(),
         everybody_joined: false,
+        has_deleted_records: false,
     };
     let theme = usize::try_from(number).unwrap_or_default() % THEMES.len();
     topics::create_at_start(&mut draft);
@@ -201,6 +202,9 @@ pub struct Draft<'a> {
     sequences: HashMap<(usize, usize, i32), i32>,
     /// Whether the members of the first group have ids.
     everybody_joined: bool,
+    /// Whether records were deleted: the largest timestamp of a partition may be
+    /// one of theirs in Kafka.
+    has_deleted_records: bool,
 }
 
 impl Draft<'_> {

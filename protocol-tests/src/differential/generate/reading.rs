@@ -22,6 +22,9 @@ use super::batches::BASE_TIMESTAMP_MS;
 use super::{Draft, TOPICS, text};
 use crate::differential::placeholders::{self, NEXT_SESSION_EPOCH};
 
+/// ListOffsets' word for the record with the largest timestamp.
+const LARGEST_TIMESTAMP: i64 = -3;
+
 pub fn fetch(draft: &mut Draft<'_>) -> Option<()> {
     let version = draft.version(ApiKey::Fetch)?;
     let client = draft.client();
@@ -177,13 +180,13 @@ pub fn list_offsets(draft: &mut Draft<'_>) -> Option<()> {
 /// A timestamp, or one of the special values; also those that the version does
 /// not have yet.
 fn offset_spec(draft: &mut Draft<'_>, _version: i16) -> i64 {
-    draft.dice.pick(&[
+    let spec = draft.dice.pick(&[
         -1,
         -1,
         -2,
         -2,
-        -3,
-        -3,
+        LARGEST_TIMESTAMP,
+        LARGEST_TIMESTAMP,
         -4,
         -5,
         -6,
@@ -194,7 +197,12 @@ fn offset_spec(draft: &mut Draft<'_>, _version: i16) -> i64 {
         BASE_TIMESTAMP_MS + 500,
         BASE_TIMESTAMP_MS + 1_000_000,
         i64::MAX,
-    ])
+    ]);
+    match spec {
+        // Of a record that was deleted, perhaps, in Kafka.
+        LARGEST_TIMESTAMP if draft.has_deleted_records => -1,
+        spec => spec,
+    }
 }
 
 pub fn offset_for_leader_epoch(draft: &mut Draft<'_>) -> Option<()> {
@@ -219,6 +227,7 @@ pub fn offset_for_leader_epoch(draft: &mut Draft<'_>) -> Option<()> {
 
 pub fn delete_records(draft: &mut Draft<'_>) -> Option<()> {
     let version = draft.version(ApiKey::DeleteRecords)?;
+    draft.has_deleted_records = true;
     let client = draft.client();
     let partition = DeleteRecordsPartition::default()
         .with_partition_index(draft.partition())

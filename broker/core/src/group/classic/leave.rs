@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use super::super::shard::Group;
 use super::super::{GroupDecision, GroupEffect, GroupError, GroupShard, MemberId};
 use super::{
-    ClassicChange, ClassicGroup, ClassicReply, LeaveOutcome, LeaveRequest, LeavingMember,
-    again_join, again_rebalance, answered, cancel_session, observe, refuse_join, refuse_sync,
-    reply,
+    ClassicChange, ClassicGroup, ClassicReply, ClassicState, LeaveOutcome, LeaveRequest,
+    LeavingMember, again_join, again_rebalance, answered, cancel_session, observe, refuse_join,
+    refuse_sync, reply,
 };
 use crate::decision::{Decision, RequestToken};
 
@@ -39,13 +39,18 @@ pub(super) fn decide(
     }
     let mut effects = remove(group, request, &gone);
     effects.push(reply(token, ClassicReply::Leave(Ok(outcomes))));
-    if gone
-        .iter()
-        .any(|member| group.members.get(member).is_some())
-    {
-        effects.push(again_rebalance(&request.group));
-    } else if !gone.is_empty() {
-        effects.push(again_join(&request.group));
+    if !gone.is_empty() {
+        // Also when it had only been given its id and had not joined yet: Kafka
+        // does not tell the two apart here.
+        let was_member = |member| group.members.get(member).is_some();
+        let rebalances = match group.state() {
+            ClassicState::Stable | ClassicState::CompletingRebalance => true,
+            _ => gone.iter().any(was_member),
+        };
+        effects.push(match rebalances {
+            true => again_rebalance(&request.group),
+            false => again_join(&request.group),
+        });
     }
     Decision::of_effects(effects)
 }
