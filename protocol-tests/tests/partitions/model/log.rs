@@ -95,6 +95,7 @@ impl Log {
         let base_offset = self.end;
         self.end += records.len() as i64;
         if header.has_producer_id() {
+            self.producers.note_age(header.producer_id.0, now_ms);
             self.producers.appended(&header, base_offset);
         }
         let window = (now_ms - CLOCK_SLACK_MS, now_ms + CLOCK_SLACK_MS);

@@ -23,7 +23,7 @@ struct Producer {
     epoch: i16,
     batches: VecDeque<Seen>,
     last_timestamp_ms: i64,
-    /// A restart may have forgotten some of it.
+    /// A restart, or time, may have forgotten some of it.
     is_shaky: bool,
 }
 
@@ -97,6 +97,15 @@ impl Producers {
             base_offset,
         });
         producer.last_timestamp_ms = header.max_timestamp_ms;
+    }
+
+    /// A producer goes on after so long that what came before may have been
+    /// forgotten: that is not known again by what comes now.
+    pub fn note_age(&mut self, producer_id: i64, now_ms: i64) {
+        let is_shaky = self.is_shaky(producer_id, now_ms);
+        if let Some(producer) = self.known.get_mut(&producer_id) {
+            producer.is_shaky = is_shaky;
+        }
     }
 
     /// Forgets one that the cluster may have forgotten, and turns out to have.
