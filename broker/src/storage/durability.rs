@@ -195,8 +195,8 @@ impl Durability {
         } = self.take_dirty();
         let mut completed_segment = false;
         for segment in &segments {
-            let closed = segment.complete(false)?.map(|(_, is_closed)| is_closed);
-            completed_segment |= closed == Some(true);
+            let completed = segment.complete(false)?;
+            completed_segment |= completed.is_some_and(|completed| completed.is_closed);
         }
         Ok(Synced {
             end,

@@ -74,6 +74,14 @@ pub(super) struct Content {
     pub newest_ms: i64,
 }
 
+/// A segment with nothing left to do before its file is synced.
+#[derive(Debug)]
+pub(super) struct Completed {
+    pub file: Arc<dyn DiskFile>,
+    /// Whether nothing will be appended any more.
+    pub is_closed: bool,
+}
+
 impl Segment {
     /// Makes an empty segment and its file.
     pub fn create(
@@ -247,7 +255,7 @@ impl Segment {
     /// Makes everything so far durable; of a closed segment also the indexes,
     /// and gives back the space that was reserved. Says whether it is closed.
     pub fn sync(&self) -> Result<bool, StorageError> {
-        let Some((file, is_closed)) = self.complete(true)? else {
+        let Some(Completed { file, is_closed }) = self.complete(true)? else {
             return Ok(false);
         };
         file.sync()
@@ -257,12 +265,8 @@ impl Segment {
 
     /// What comes before the file's own sync: the indexes of a closed segment,
     /// `durably` or for who syncs the whole disk, and the reserved space of it.
-    /// Returns the file, and whether the segment is closed; `None` if retention
-    /// was quicker.
-    pub fn complete(
-        &self,
-        durably: bool,
-    ) -> Result<Option<(Arc<dyn DiskFile>, bool)>, StorageError> {
+    /// `None` if retention was quicker.
+    pub fn complete(&self, durably: bool) -> Result<Option<Completed>, StorageError> {
         let file = match self.file() {
             Ok(file) => file,
             Err(StorageError::SegmentGone) => return Ok(None),
@@ -279,7 +283,7 @@ impl Segment {
                 }
             });
         }
-        Ok(Some((file, is_closed)))
+        Ok(Some(Completed { file, is_closed }))
     }
 
     /// Takes disk space for the bytes to come, unless there will be none.
