@@ -466,7 +466,7 @@ fn many_logs_that_wait_to_be_synced_share_one_sync_of_the_disk() {
         append(log, 1, 1_000, 10).unwrap();
         let tell = tell.clone();
         log.on_synced(Box::new(move |outcome| {
-            tell.send(outcome.unwrap()).unwrap()
+            tell.send(outcome.unwrap()).unwrap();
         }));
     }
     // They come together while the first is being synced.
@@ -503,7 +503,7 @@ fn a_failed_sync_of_the_disk_is_told_to_every_log_and_ends_all_writing() {
         append(log, 1, 1_000, 10).unwrap();
         let tell = tell.clone();
         log.on_synced(Box::new(move |outcome| {
-            tell.send(outcome.is_err()).unwrap()
+            tell.send(outcome.is_err()).unwrap();
         }));
     }
     disk.faults().sync_fails.store(true, Ordering::Relaxed);
