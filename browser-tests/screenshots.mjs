@@ -5,7 +5,9 @@
 // Needs pngquant, which makes the files small.
 
 import { execFileSync } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DESKTOP, newPage, PHONE, startChromium } from "./support/chromium.mjs";
 import { startDemo } from "./support/demo.mjs";
@@ -24,10 +26,15 @@ const PICTURES = [
   { file: "phone.png", look: { viewport: PHONE, theme: "dark", language: "ko-KR" }, sheet: true },
 ];
 
-const [demo, browser] = await Promise.all([startDemo({ seeds: false }), startChromium()]);
+const data = await mkdtemp(join(tmpdir(), "ottla-pictures-"));
+let demo = await startDemo({ seeds: false, data });
+const browser = await startChromium();
 try {
   await mkdir(FOLDER, { recursive: true });
   const { people, post } = await settleVillage(demo.origin);
+  // The figures in the pictures are those of a server that was started, not of one that settled a village.
+  await demo.stop();
+  demo = await startDemo({ seeds: false, data, addresses: demo.addresses });
   const [jihun, , minji] = people;
   const device = await startDevice(demo.pushService, jihun);
   await commentIsShown({ post: post.seq, jihun, minji });
@@ -36,6 +43,7 @@ try {
 } finally {
   await browser.close();
   await demo.stop();
+  await rm(data, { recursive: true, force: true });
 }
 
 /** Minji's comment, and its notification in Jihun's browser, which is open all the while. */
