@@ -28,9 +28,10 @@ async fn a_service_with_all_it_needs_is_ready() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_kafka_the_service_lives_says_what_is_missing_and_takes_comments() {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Held and never listened on: nobody else gets the port, and who connects is refused.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let nowhere = KafkaConfig::new(socket.local_addr().unwrap().to_string());
-    drop(socket);
     let mut app = TestApp::on(Bus::kafka(nowhere).unwrap(), config()).await;
     let answer = app.call("GET", "/readyz", "", None).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
