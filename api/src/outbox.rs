@@ -81,6 +81,7 @@ impl Relay {
             elsewhere,
             hold,
         } = taken;
+        let taken_any = !events.is_empty();
         let passes: Vec<ChainPass> = futures_util::stream::iter(chains(events))
             .map(|chain| publish_in_order(chain, |record| self.bus.publish(record)))
             .buffer_unordered(KEYS_AT_ONCE)
@@ -93,8 +94,8 @@ impl Relay {
             refused.extend(chain.refused);
             blocked += usize::from(chain.blocked);
         }
-        let nothing = published.is_empty() && refused.is_empty();
-        if !nothing {
+        // Also when none was published: the keys are free at once then, and not a moment later.
+        if taken_any {
             hold.settle(&published, &refused).await?;
         }
         Ok(Pass {

@@ -15,6 +15,7 @@ mod posts;
 mod process;
 mod profile;
 mod readiness;
+mod several_instances;
 mod stream;
 mod subscriptions;
 mod support;

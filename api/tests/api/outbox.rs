@@ -93,6 +93,8 @@ impl Outbox for Forgetful {
         let left = self.failures.load(Ordering::Relaxed);
         if left > 0 && !taken.events.is_empty() {
             self.failures.store(left - 1, Ordering::Relaxed);
+            // What a dead process held is free a moment later; here it is so at once.
+            taken.hold.settle(&[], &[]).await?;
             let hold = Box::new(Crash);
             return Ok(Taken { hold, ..taken });
         }

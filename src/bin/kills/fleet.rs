@@ -10,6 +10,10 @@ use anyhow::Context as _;
 /// How many instances each service has.
 pub(crate) const INSTANCES: usize = 3;
 
+/// Where services listen. Not 127.0.0.1: from there connections go out, and one of them might take
+/// the port of an instance that is dead at the moment.
+const SERVICES: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// The instances of a service.
 pub(crate) struct Fleet {
     pub(crate) addresses: Vec<SocketAddr>,
@@ -90,7 +94,7 @@ impl Drop for Fleet {
 /// Ports that nobody listens on right now; all are held until all are found.
 fn free_addresses() -> anyhow::Result<Vec<SocketAddr>> {
     let sockets: Vec<TcpListener> = (0..INSTANCES)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .map(|_| TcpListener::bind((SERVICES, 0)))
         .collect::<Result<_, _>>()?;
     Ok(sockets
         .iter()

@@ -12,6 +12,15 @@ pub(super) async fn save_answers(
     tx: &mut PgConnection,
     answers: &[Answer],
 ) -> Result<Vec<CommentId>, StoreError> {
+    // In the order in which a relay locks them, so that neither waits for the other for ever.
+    let events: Vec<String> = answers
+        .iter()
+        .map(|answer| answer.event_id.to_string())
+        .collect();
+    sqlx::query("SELECT 1 FROM outbox WHERE event_id = ANY($1) ORDER BY seq FOR UPDATE")
+        .bind(events)
+        .execute(&mut *tx)
+        .await?;
     let mut comments = Vec::with_capacity(answers.len());
     for answer in answers {
         let handlers = serde_json::to_string(&answer.handlers).expect("names are JSON");

@@ -453,6 +453,9 @@ impl Hold for Held {
         refused: &[(i64, String)],
     ) -> Result<(), StoreError> {
         let mut tx = self.0;
+        let rows = published.iter().map(|published| published.outbox_seq);
+        let rows = rows.chain(refused.iter().map(|(seq, _)| *seq));
+        outbox::lock(&mut tx, rows.collect()).await?;
         let mut comments = outbox::mark_published(&mut tx, published).await?;
         comments.extend(outbox::mark_refused(&mut tx, refused).await?);
         tell_journeys(&mut tx, comments).await?;

@@ -92,6 +92,15 @@ pub(super) async fn pending_count(connection: &mut PgConnection) -> Result<i64, 
     Ok(count)
 }
 
+/// Locks the rows in the one order in which everybody does who changes several.
+pub(super) async fn lock(tx: &mut PgConnection, seqs: Vec<i64>) -> Result<(), StoreError> {
+    sqlx::query("SELECT 1 FROM outbox WHERE seq = ANY($1) ORDER BY seq FOR UPDATE")
+        .bind(seqs)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
 /// The comments whose events these are.
 pub(super) async fn mark_published(
     tx: &mut PgConnection,
