@@ -110,12 +110,8 @@ struct Produced {
 }
 
 /// What refuses every partition because of one: a batch whose length or magic
-/// cannot be, one of a transaction that nobody names, or before version 7, where
-/// Kafka looks at the codec of every batch first, one without a known codec.
-fn refusal_of_all(request: &ProduceRequest<'_>, origin: AppendOrigin) -> Option<ApiError> {
-    let no_zstd = AppendOrigin::Client {
-        zstd_allowed: false,
-    };
+/// cannot be, or one of a transaction that nobody names.
+fn refusal_of_all(request: &ProduceRequest<'_>) -> Option<ApiError> {
     let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
     let mut records = partitions.filter_map(|partition| partition.records.as_deref());
     records.find_map(|records| match peek_batch(records) {
@@ -127,9 +123,6 @@ fn refusal_of_all(request: &ProduceRequest<'_>, origin: AppendOrigin) -> Option<
                 ResponseError::TransactionalIdAuthorizationFailed,
                 "transactional records need a transactional id",
             ))
-        }
-        Ok(Some(attributes)) if origin == no_zstd && attributes.codec().is_none() => {
-            Some(AppendRefusal::UnknownCodec.into())
         }
         Ok(_) => None,
     })
@@ -147,7 +140,7 @@ fn wanted<'frame>(
     let mut wanted = Few::with_capacity(together.len());
     let mut found_before = None;
     for Asked { request, .. } in together {
-        let refusal_of_all = refusal_of_all(request, origin);
+        let refusal_of_all = refusal_of_all(request);
         let acks_known = (-1..=1).contains(&request.acks);
         for topic in &mut request.topics {
             for partition in &mut topic.partitions {
