@@ -360,8 +360,12 @@ fn nothing_is_read_before_it_is_synced_where_every_append_is() {
     let storage = disk.storage().unwrap();
     let (id, index) = (TopicId([1; 16]), PartitionIndex(0));
     let partition = Partition::open(&storage, "topic-0", id, index, LeaderEpoch(3), settings);
-    let sync_fails = &disk.faults().sync_fails;
-    sync_fails.store(true, std::sync::atomic::Ordering::Relaxed);
+    // The sync goes on for as long as this is kept.
+    let (syncing, until_dropped) = std::sync::mpsc::channel::<()>();
+    let last_as_long = move || {
+        let _ = until_dropped.recv();
+    };
+    *disk.faults().during_sync.lock().unwrap() = Some(Box::new(last_as_long));
     let mut builder = RecordBatchBuilder::new();
     builder.push(NOW.wall_ms, None, None, &[]).unwrap();
     partition.append(NOW, builder.build(), CLIENT).unwrap();
@@ -381,6 +385,7 @@ fn nothing_is_read_before_it_is_synced_where_every_append_is() {
         panic!("nothing diverges");
     };
     assert!(plan.read().unwrap().into_bytes().is_empty());
+    drop(syncing);
 }
 
 #[test]
