@@ -31,6 +31,7 @@ pub(super) const CLEANED_FILE: &str = "cleaner-offset-checkpoint";
 pub(super) const VERIFIED_FILE: &str = "verified-offset-checkpoint";
 /// How every log ended, written last by an orderly stop.
 pub(super) const CLEAN_FILE: &str = "clean-shutdown";
+const CLEAN_VERSION: &str = "2";
 
 /// Offsets by folder (`topic-0`).
 pub(super) type Offsets = BTreeMap<String, Offset>;
@@ -48,6 +49,9 @@ pub(super) struct CleanEnd {
     pub max_timestamp_ms: i64,
     /// and the last offset of the first batch that has it.
     pub offset_of_max: Offset,
+    /// The checksum of its index files, which nobody syncs: after a power cut
+    /// they may hold anything.
+    pub index_checksum: u32,
 }
 
 /// How far a log was written whole, and enough to go on from there.
@@ -122,7 +126,7 @@ pub(super) fn decode_verified(text: &str, boot_id: &str) -> Option<VerifiedMarks
 
 /// The marker of an orderly stop.
 pub(super) fn encode_clean(ends: &CleanEnds) -> String {
-    let mut text = format!("1\n{}\n", ends.len());
+    let mut text = format!("{CLEAN_VERSION}\n{}\n", ends.len());
     for (folder, end) in ends {
         let size = i64::try_from(end.active_bytes).unwrap_or(i64::MAX);
         let numbers = [
@@ -131,6 +135,7 @@ pub(super) fn encode_clean(ends: &CleanEnds) -> String {
             size,
             end.max_timestamp_ms,
             end.offset_of_max.0,
+            i64::from(end.index_checksum),
         ];
         push_line(&mut text, folder, &numbers);
     }
@@ -140,17 +145,18 @@ pub(super) fn encode_clean(ends: &CleanEnds) -> String {
 /// Reads [`encode_clean`]'s text.
 pub(super) fn decode_clean(text: &str) -> Option<CleanEnds> {
     let mut lines = text.lines();
-    (lines.next()? == "1").then_some(())?;
+    (lines.next()? == CLEAN_VERSION).then_some(())?;
     let entries = decode_lines(lines)?;
-    Some(
-        entries.map_values(|[log_end, base, size, timestamp, offset]| CleanEnd {
+    Some(entries.map_values(
+        |[log_end, base, size, timestamp, offset, checksum]| CleanEnd {
             log_end: Offset(log_end),
             active_base: Offset(base),
             active_bytes: size as u64,
             max_timestamp_ms: timestamp,
             offset_of_max: Offset(offset),
-        }),
-    )
+            index_checksum: checksum as u32,
+        },
+    ))
 }
 
 /// Puts `text` in the place of the file at `path`: after a crash either the old
@@ -270,6 +276,7 @@ mod tests {
             active_bytes: 100,
             max_timestamp_ms: -1,
             offset_of_max: Offset(0),
+            index_checksum: u32::MAX,
         };
         let ends = CleanEnds::from([("a-0".into(), end), ("a-1".into(), end)]);
         let text = encode_clean(&ends);

@@ -43,6 +43,11 @@ struct TimeEntry {
     relative: u32,
 }
 
+/// The checksum of both files, one behind the other.
+pub(super) fn files_checksum(offsets: &[u8], times: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(offsets), times)
+}
+
 impl SegmentIndex {
     /// The index of a segment without batches.
     pub fn new(base: Offset) -> Self {
@@ -159,6 +164,11 @@ impl SegmentIndex {
             file.extend_from_slice(&entry.relative.to_be_bytes());
         }
         file
+    }
+
+    /// What tells its two files from others.
+    pub fn checksum(&self) -> u32 {
+        files_checksum(&self.offset_file(), &self.time_file())
     }
 
     /// Reads both files of a segment of `log_bytes` bytes. `None` when they

@@ -368,6 +368,7 @@ impl Log {
             active_bytes: last.size_bytes(),
             max_timestamp_ms,
             offset_of_max,
+            index_checksum: last.index_checksum()?,
         };
         self.storage.marks().ending(self.folder.name(), end);
         if self.durability.synced_end() < self.log_end {

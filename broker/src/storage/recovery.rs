@@ -200,6 +200,7 @@ impl Recovery<'_> {
             }
             (None, Some(clean)) => {
                 segment.set_max_timestamp(Some((clean.offset_of_max, clean.max_timestamp_ms)));
+                segment.expect_index(clean.index_checksum);
             }
             (None, None) => {}
         }

@@ -56,6 +56,8 @@ struct State {
     /// The largest timestamp, for an index that is not loaded yet and whose
     /// file does not tell it: that of a segment still open.
     max_timestamp: Option<(Offset, i64)>,
+    /// What the index files must be to be believed, where a clean stop said so.
+    index_checksum: Option<u32>,
     /// Nothing will be appended any more.
     is_closed: bool,
     is_index_saved: bool,
@@ -115,6 +117,7 @@ impl Segment {
                 size_bytes,
                 index: None,
                 max_timestamp: None,
+                index_checksum: None,
                 is_closed: false,
                 is_index_saved: false,
                 appended_ms: None,
@@ -189,6 +192,11 @@ impl Segment {
         self.with_index(|index| index.position_for(offset).into())
     }
 
+    /// Believes the index files only if they are those of this checksum.
+    pub fn expect_index(&self, checksum: u32) {
+        self.state().index_checksum = Some(checksum);
+    }
+
     /// Sets the largest timestamp for an index that is loaded later.
     pub fn set_max_timestamp(&self, max_timestamp: Option<(Offset, i64)>) {
         self.state().max_timestamp = max_timestamp;
@@ -232,6 +240,11 @@ impl Segment {
     /// The largest timestamp, and the last offset of the first batch with it.
     pub fn max_timestamp(&self) -> Result<Option<(Offset, i64)>, StorageError> {
         self.with_index(SegmentIndex::max_timestamp)
+    }
+
+    /// What tells its index files from others.
+    pub fn index_checksum(&self) -> Result<u32, StorageError> {
+        self.with_index(SegmentIndex::checksum)
     }
 
     /// The largest timestamp, or when the file was last written if no record

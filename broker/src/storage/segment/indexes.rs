@@ -4,7 +4,7 @@
 use super::{HOP_BYTES, OFFSET_INDEX, Segment, State, TIME_INDEX};
 use crate::storage::StorageError;
 use crate::storage::checkpoint::Verified;
-use crate::storage::index::SegmentIndex;
+use crate::storage::index::{SegmentIndex, files_checksum};
 use crate::storage::scan::BatchScan;
 
 impl Segment {
@@ -36,7 +36,7 @@ impl Segment {
             (state.index.clone(), state.size_bytes)
         };
         if let Some(index) = index
-            && self.saved_index(size_bytes)?.as_ref() != Some(&index)
+            && self.saved_index(size_bytes, None)?.as_ref() != Some(&index)
         {
             self.write_index(&index, true)?;
         }
@@ -69,13 +69,21 @@ impl Segment {
         }
     }
 
-    /// The index as its files tell it; `None` when they are missing or wrong.
-    fn saved_index(&self, size_bytes: u64) -> Result<Option<SegmentIndex>, StorageError> {
+    /// The index as its files tell it; `None` when they are missing or wrong, or
+    /// not those of `checksum`.
+    fn saved_index(
+        &self,
+        size_bytes: u64,
+        checksum: Option<u32>,
+    ) -> Result<Option<SegmentIndex>, StorageError> {
         let offsets = self.whole_file(OFFSET_INDEX)?;
         let times = self.whole_file(TIME_INDEX)?;
         let (Some(offsets), Some(times)) = (offsets, times) else {
             return Ok(None);
         };
+        if checksum.is_some_and(|checksum| checksum != files_checksum(&offsets, &times)) {
+            return Ok(None);
+        }
         Ok(SegmentIndex::decode(
             self.base, &offsets, &times, size_bytes,
         ))
@@ -87,7 +95,7 @@ impl Segment {
     ) -> Result<T, StorageError> {
         let mut state = self.state();
         if state.index.is_none() {
-            let mut index = match self.saved_index(state.size_bytes)? {
+            let mut index = match self.saved_index(state.size_bytes, state.index_checksum)? {
                 Some(index) => index,
                 None => self.made_again(&mut state)?,
             };
