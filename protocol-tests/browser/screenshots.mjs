@@ -17,7 +17,7 @@ import { until } from "./support/until.mjs";
 import { settleVillage } from "./support/village.mjs";
 import { deliverPush, permit, pushFor } from "./support/worker.mjs";
 
-const FOLDER = fileURLToPath(new URL("../docs/images/", import.meta.url));
+const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const WORDS = "저도 어제 해 봤는데, A4는 정말 아무것도 안 읽더라고요.";
 
 const PICTURES = [

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const READY_WITHIN_MS = 20_000;
 const STOPPED_WITHIN_MS = 8_000;
 
-const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
+const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../../target", import.meta.url));
 /** The program under test. */
 export const program = process.env.OTTLA_DEMO ?? `${target}/release/ottla-demo`;
 
