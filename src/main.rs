@@ -78,8 +78,8 @@ async fn everything(options: RunOptions, language: Language) -> anyhow::Result<E
         eprintln!("{}", text::part(language, part));
     }
     eprintln!(
-        "\n  {} http://{}/docs",
-        language.pick("API를 둘러보세요:", "look around the API:"),
+        "\n  {} http://{}",
+        language.pick("화면을 열어 보세요:", "open the page:"),
         parts.api.address
     );
     eprintln!(
