@@ -158,6 +158,10 @@ async fn a_topic_made_again_is_not_the_one_a_session_reads() {
     let code = ResponseError::InconsistentTopicId.code();
     assert_eq!(told(&other), [(0, code)]);
     assert_eq!(other.responses[0].topic_id, bills);
+    // Whoever names the old one only now never knew what it was called.
+    let late = in_session(id, 3).with_topics(vec![wanted(bills, &[(1, 0)])]);
+    let unknown = ResponseError::UnknownTopicId.code();
+    assert_eq!(told(&client.call(17, &late)), [(0, code), (1, unknown)]);
 }
 
 #[tokio::test]

@@ -33,9 +33,15 @@ pub(super) fn find_all(
     let (mut wanted, mut unknown) = (Vec::with_capacity(asked.len()), Vec::new());
     let mut topic = None;
     for asked in asked {
-        // Partitions of a topic come together: it is looked up once.
-        let known = topic.take().filter(|(key, _)| *key == asked.key.topic);
-        let (key, found) = known.unwrap_or_else(|| (asked.key.topic.clone(), find(image, &asked)));
+        // Partitions of a topic come together: it is looked up once. What they
+        // know it by may differ, where it was deleted meanwhile.
+        let known = topic
+            .take()
+            .filter(|(key, name, _)| *key == asked.key.topic && *name == asked.topic_name);
+        let (key, name, found) = known.unwrap_or_else(|| {
+            let found = find(image, &asked);
+            (asked.key.topic.clone(), asked.topic_name.clone(), found)
+        });
         match &found {
             Ok(found) if has_partition(found, asked.key.index) => {
                 let partition = find_partition(node, found, &asked);
@@ -50,7 +56,7 @@ pub(super) fn find_all(
                 error: *error,
             }),
         }
-        topic = Some((key, found));
+        topic = Some((key, name, found));
     }
     (wanted, unknown)
 }
