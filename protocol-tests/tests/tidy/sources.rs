@@ -63,7 +63,8 @@ fn below(folder: &Path) -> Vec<File> {
 /// What was built, and git's own folder.
 fn is_not_ours(folder: &Path) -> bool {
     let root = root();
-    ["target", ".git"]
-        .iter()
-        .any(|name| folder == root.join(name))
+    folder.ends_with("node_modules")
+        || ["target", ".git"]
+            .iter()
+            .any(|name| folder == root.join(name))
 }
