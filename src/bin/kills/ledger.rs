@@ -15,8 +15,10 @@ pub(crate) struct Ledger(Arc<Mutex<Entries>>);
 
 #[derive(Default)]
 struct Entries {
-    /// Trace ids of comments that were answered with 200.
-    acknowledged: HashSet<String>,
+    /// Comments that were answered with 200.
+    acknowledged: usize,
+    /// The trace ids of those that have not arrived.
+    missing: HashSet<String>,
     /// When each trace's notifications came, and with which tags.
     arrived: BTreeMap<String, Vec<(Instant, String)>>,
     kills_of_apis: u32,
@@ -33,7 +35,12 @@ pub(crate) enum Victim {
 
 impl Ledger {
     pub(crate) fn acknowledged(&self, trace: &str) {
-        self.entries().acknowledged.insert(trace.to_owned());
+        let mut entries = self.entries();
+        entries.acknowledged += 1;
+        // Some arrive before their writer has the answer.
+        if !entries.arrived.contains_key(trace) {
+            entries.missing.insert(trace.to_owned());
+        }
     }
 
     /// A comment that got no answer: it may have been written.
@@ -44,6 +51,7 @@ impl Ledger {
     pub(crate) fn arrived(&self, trace: &str, tag: &str) {
         let arrival = (Instant::now(), tag.to_owned());
         let mut entries = self.entries();
+        entries.missing.remove(trace);
         entries
             .arrived
             .entry(trace.to_owned())
@@ -59,16 +67,25 @@ impl Ledger {
         }
     }
 
-    /// Waits until every acknowledged comment has arrived; false when `deadline` passes first.
-    pub(crate) async fn all_arrived(&self, deadline: Duration) -> bool {
-        let until = Instant::now() + deadline;
-        while !self.entries().missing().is_empty() {
-            if Instant::now() > until {
+    /// Waits until every acknowledged comment has arrived; false when nothing has come for `silence`.
+    /// What is still in the log or the database is late, not lost.
+    pub(crate) async fn all_arrived(&self, silence: Duration) -> bool {
+        let (mut before, mut since) = (self.missing(), Instant::now());
+        while before > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = self.missing();
+            if now < before {
+                (before, since) = (now, Instant::now());
+            } else if since.elapsed() > silence {
                 return false;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         true
+    }
+
+    /// How many acknowledged comments have not arrived.
+    pub(crate) fn missing(&self) -> usize {
+        self.entries().missing.len()
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -81,21 +98,15 @@ impl Ledger {
 }
 
 impl Entries {
-    fn missing(&self) -> Vec<String> {
-        let missing = self.acknowledged.iter();
-        let missing = missing.filter(|trace| !self.arrived.contains_key(*trace));
-        missing.cloned().collect()
-    }
-
     fn report(&self) -> Report {
         let repeated = self.arrived.values().filter(|arrivals| arrivals.len() > 1);
         let of_another_tag = |arrivals: &&Vec<(Instant, String)>| {
             arrivals.iter().any(|(_, tag)| *tag != arrivals[0].1)
         };
         Report {
-            acknowledged: self.acknowledged.len(),
+            acknowledged: self.acknowledged,
             unanswered: self.unanswered,
-            lost: self.missing(),
+            lost: self.missing.iter().cloned().collect(),
             on_screen: self.arrived.len(),
             repeats: repeated.clone().map(|arrivals| arrivals.len() - 1).sum(),
             of_another_tag: repeated.clone().filter(of_another_tag).count(),

@@ -26,9 +26,9 @@ use ledger::Ledger;
 use seeded::Seeded;
 use world::World;
 
-/// How long after the last kill everything may take to arrive. A dead worker's partitions and
-/// claims wait some seconds for another.
-const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+/// After the last kill something must arrive at least this often, until everything has. A dead
+/// worker's partitions and claims wait some seconds for another.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// What would come too late to be counted has come by then.
 const AFTERMATH: Duration = Duration::from_secs(3);
 
@@ -75,7 +75,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         .kill(&ledger, &mut Seeded::new(seed), options.kills)
         .await?;
     writers.stop().await;
-    let arrived = ledger.all_arrived(SETTLE_WITHIN).await;
+    let arrived = ledger.all_arrived(SILENCE_MAX).await;
     tokio::time::sleep(AFTERMATH).await;
     let report = ledger.report();
     print!("{report}");

@@ -21,6 +21,9 @@ use crate::seeded::Seeded;
 const AUTHORS: usize = 6;
 /// A writer's pause between comments.
 const WRITE_EVERY: Duration = Duration::from_millis(30);
+/// Writers wait while more than this are on their way: a run in which everything is late kills
+/// nobody at work.
+const BEHIND_MAX: usize = 300;
 /// How long the services may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A dead consumer's partitions wait this long for another.
@@ -276,6 +279,10 @@ impl Writer {
         let mut random = Seeded::new(Seeded::fresh());
         let body = json!({"contents": "written while processes die"});
         while !*stopped.borrow() {
+            if ledger.missing() > BEHIND_MAX {
+                tokio::time::sleep(WRITE_EVERY).await;
+                continue;
+            }
             let api = usize::try_from(random.below(self.apis.len() as u64)).unwrap_or(0);
             let posting = self
                 .commenter
