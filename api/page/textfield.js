@@ -12,6 +12,10 @@ const LENGTH_NEAR = 450;
 
 const segmenter = new Intl.Segmenter();
 
+let isPressed = false;
+addEventListener("pointerdown", () => { isPressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { isPressed = false; }, true);
+
 /** How many characters people see. */
 export const length = (text) => [...segmenter.segment(text.normalize("NFC"))].length;
 
@@ -66,6 +70,13 @@ export function textForm({ id, spec, before, label, placeholder, button, send, o
   area.addEventListener("input", () => { if (refusal.textContent !== "") say(wrong(area.value)); draw(); });
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); attempt(); }
+  });
+  const follow = () => form.classList.toggle("open", form.contains(document.activeElement));
+  form.addEventListener("focusin", follow);
+  form.addEventListener("focusout", () => {
+    // A form that folds under a press moves what is pressed, and the click is lost.
+    if (isPressed) addEventListener("pointerup", () => setTimeout(follow), { once: true });
+    else setTimeout(follow);
   });
   draw();
   return { form, area };

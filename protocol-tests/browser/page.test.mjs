@@ -12,6 +12,7 @@ import { aFailureEndsTheWay, everyStep, growsWhileItHappens, nothingIsInvented, 
 import { keyboardOnly } from "./page/keyboard.mjs";
 import { charactersAsPeopleCount, eventsHoweverCut } from "./page/modules.mjs";
 import { blockedPermission, noPushHere, pushIsShown } from "./page/notifications.mjs";
+import { noClickIsLost } from "./page/mouse.mjs";
 import { onAPhone } from "./page/phone.mjs";
 
 const stage = {};
@@ -33,6 +34,7 @@ describe("the page", { concurrency: 2 }, () => {
   describe("with one user's square", { concurrency: 1 }, () => {
     it("everything can be done without a mouse", () => keyboardOnly(stage));
     it("on a phone nothing scrolls sideways and everything is within reach of a thumb", () => onAPhone(stage));
+    it("a press below a field that folds is not lost", () => noClickIsLost(stage));
     it("axe finds nothing serious, on any page, in any state", () => nothingSevere(stage));
     it("a permission that was refused is told", () => blockedPermission(stage));
     it("a push is shown and its receipt completes the journey", () => pushIsShown(stage));
