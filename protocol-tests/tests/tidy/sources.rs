@@ -60,7 +60,7 @@ fn below(folder: &Path) -> Vec<File> {
     files
 }
 
-/// What was built, and git's own folder.
+/// What was built, what others packed, and git's own folder.
 fn is_not_ours(folder: &Path) -> bool {
     let root = root();
     folder.ends_with("node_modules")
