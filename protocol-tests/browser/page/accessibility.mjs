@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { severeFindings } from "../support/axe.mjs";
 import { DESKTOP, newPage, PHONE } from "../support/chromium.mjs";
+import { settled } from "../support/layout.mjs";
 import { logInto, SEEDS } from "../support/people.mjs";
 
 const LOOKS = [
@@ -18,6 +19,7 @@ export async function nothingSevere({ browser, demo, author, commenter }) {
   for (const look of LOOKS) {
     const page = await newPage(browser, look);
     const judge = async (state) => {
+      await settled(page);
       const findings = await severeFindings(page);
       assert.deepEqual(findings, [], `${state}, ${look.theme}, ${look.language}, ${look.viewport.width} px`);
     };

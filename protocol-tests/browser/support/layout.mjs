@@ -23,3 +23,7 @@ export const smallTargets = (page, pixels) =>
     }
     return small;
   }, pixels);
+
+/** Lets what moves arrive. */
+export const settled = (page) =>
+  page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))));
